@@ -1,0 +1,73 @@
+"""Topics and tone of paragraphs about international affairs.
+
+>>> import stance
+>>> answer = stance.classify("Parliament ratified the free trade agreement with its neighbours.")
+>>> answer.topics[0], answer.tone
+('trade', 'cooperative')
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from stance import taxonomy
+from stance.api import classify, classify_document, classify_many, load, score
+from stance.errors import (
+    LabelError,
+    MissingExtraError,
+    ModelFileError,
+    StanceError,
+    StanceWarning,
+    TableError,
+    TextTypeError,
+    TrainingError,
+)
+from stance.model import Model
+from stance.results import Classification, Document, Paragraph, TermWeight
+
+if TYPE_CHECKING:
+    from stance.evaluation import Report, evaluate
+    from stance.learning import train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Classification",
+    "Document",
+    "LabelError",
+    "MissingExtraError",
+    "Model",
+    "ModelFileError",
+    "Paragraph",
+    "Report",
+    "StanceError",
+    "StanceWarning",
+    "TableError",
+    "TermWeight",
+    "TextTypeError",
+    "TrainingError",
+    "classify",
+    "classify_document",
+    "classify_many",
+    "evaluate",
+    "load",
+    "score",
+    "taxonomy",
+    "train",
+]
+
+_LATE = {"Report": "stance.evaluation", "evaluate": "stance.evaluation", "train": "stance.learning"}
+"""Names whose modules import scikit-learn and pandas, which scoring does without."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        value = getattr(import_module(_LATE[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'stance' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LATE])

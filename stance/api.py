@@ -1,0 +1,153 @@
+"""The functions of `stance` that use the default model, and `load`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stance import storage
+from stance.model import Model
+from stance.results import Classification, Document
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["classify", "classify_document", "classify_many", "load", "score"]
+
+
+def load(path: str | Path | None = None) -> Model:
+    """Load a model.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        A file made by `Model.save`; by default the model that comes with the package, which is loaded once.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelFileError
+        There is no such file, or it is not a sound model file. Nothing is built from a file before all of it was
+        checked, and nothing in a file can run code.
+
+    Examples
+    --------
+    >>> import stance
+    >>> stance.load() is stance.load()
+    True
+    """
+    return _default() if path is None else Model(storage.read(path))
+
+
+@cache
+def _default() -> Model:
+    return Model(storage.read(str(files("stance") / "models" / "default.stance")))
+
+
+def classify(text: str) -> Classification:
+    """Label one paragraph with the default model: `Model.classify`.
+
+    Examples
+    --------
+    >>> import stance
+    >>> stance.classify("The ministry condemned the attack and threatened sanctions.").tone
+    'tense'
+    """
+    return load().classify(text)
+
+
+def classify_many(texts: Iterable[str]) -> list[Classification]:
+    """Label many paragraphs with the default model: `Model.classify_many`.
+
+    Examples
+    --------
+    >>> import stance
+    >>> [answer.abstained for answer in stance.classify_many(["", "Peace talks resumed."])]
+    ['empty', None]
+    """
+    return load().classify_many(texts)
+
+
+def classify_document(text: str) -> Document:
+    r"""Label an article with the default model: `Model.classify_document`.
+
+    Examples
+    --------
+    >>> import stance
+    >>> document = stance.classify_document("Rebels shelled the town.\n\nThe minister praised the aid agreement.")
+    >>> [(paragraph.start, paragraph.end, paragraph.tone) for paragraph in document.paragraphs]
+    [(0, 24, 'tense'), (26, 65, 'cooperative')]
+    """
+    return load().classify_document(text)
+
+
+def score(
+    frame: pd.DataFrame,
+    text: str = "text",
+    *,
+    model: Model | None = None,
+    probabilities: bool = False,
+    codes: str | Iterable[str] | None = None,
+    prefix: str = "",
+    progress: bool | None = None,
+) -> pd.DataFrame:
+    """Label the rows of a data frame.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        It is not changed.
+    text : str
+        The column with the texts.
+    model : Model, optional
+        By default the model that comes with the package.
+    probabilities : bool
+        Whether to add a column ``p_LABEL`` with the probability of each label.
+    codes : str or iterable of str, optional
+        Schemes of `stance.taxonomy` ("cap", "iptc", "plover", "cameo"); each adds a column of its name with the codes
+        of the answer, ``|`` between.
+    prefix : str
+        What stands before the names of the added columns.
+    progress : bool, optional
+        Whether to show a progress bar; by default where standard error is a terminal.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The frame with the columns `topics` (labels with ``|`` between, "" for none), `tone`, `tone_score` and `known`:
+        the same index, the same rows, the same order. A missing text has missing answers; so has a text that the
+        model has no ground to judge, but for `known`.
+
+    Raises
+    ------
+    TypeError
+        `frame` is not a pandas DataFrame.
+    TableError
+        There is no such column.
+    ValueError
+        There is no such scheme.
+
+    Warns
+    -----
+    StanceWarning
+        An added column replaces one of the frame, or the text column holds something that is not text.
+
+    Examples
+    --------
+    >>> import pandas as pd, stance
+    >>> texts = ["The court sentenced the trafficker to ten years in prison.", None]
+    >>> frame = pd.DataFrame({"text": texts}, index=[7, 8])
+    >>> stance.score(frame, codes="cap")[["topics", "tone", "cap"]]
+        topics     tone  cap
+    7  justice  neutral   12
+    8      NaN      NaN  NaN
+    """
+    return (load() if model is None else model).score(
+        frame, text, probabilities=probabilities, codes=codes, prefix=prefix, progress=progress
+    )

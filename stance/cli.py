@@ -1,0 +1,392 @@
+"""The command line: ``stance classify | score | train | evaluate | explain | inspect``.
+
+Answers go to standard output, everything else to standard error. The exit code is 0 when all went well, 2 on bad input
+or usage (with one line that says what to do), 130 when interrupted and 143 when told to end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import io
+import json
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+
+import stance
+from stance.errors import StanceError, StanceWarning, TableError, listed, place
+from stance.table import BOMS, STANDARD, Row, RowWriter, Table, is_missing, unknown_encoding
+
+if TYPE_CHECKING:
+    from stance.model import Model
+
+__all__ = ["main"]
+
+ARTICLE_LIMIT = 64 << 20
+"""The most bytes that are read as one article."""
+BATCH = 1024
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The arguments after the program's name; by default those of the process.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    options = _parser().parse_args(arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", StanceWarning)
+        warnings.showwarning = _show_warning
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run a command, and turn what goes wrong into a line and an exit code."""
+    before = signal.signal(signal.SIGTERM, _end)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # As tables are: whatever the locale, there is no letter that cannot be written.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        options.run(options)
+        sys.stdout.flush()
+    except (StanceError, TypeError, ValueError) as error:
+        return _complain(str(error))
+    except BrokenPipeError:
+        # The reader has gone: there is nobody to tell, and nothing to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        return _complain(f"{error.filename or 'writing'}: {error.strerror}")
+    except MemoryError:
+        return _complain("out of memory: score a table in parts, or train on fewer rows")
+    except KeyboardInterrupt:
+        _tell("interrupted, no file was written")
+        return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return 0
+
+
+# Commands ------------------------------------------------------------------------------------------------------------
+
+
+def _classify(options: argparse.Namespace) -> None:
+    model = stance.load(options.model)
+    for path in options.files or [STANDARD]:
+        document = model.classify_document(_read_text(path, options.encoding))
+        if options.json:
+            print(json.dumps({"path": path, **document.to_dict()}, ensure_ascii=False))
+        else:
+            print(f"{path}: {document}" if len(options.files) > 1 else document)
+
+
+def _score(options: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from stance.frame import answer_columns, answer_names, check_schemes
+
+    model = stance.load(options.model)
+    schemes = check_schemes(options.codes)
+    added = answer_names(model, options.probabilities, schemes, options.prefix)
+    with Table(options.input, options.encoding) as table:
+        table.require(options.text, "--text")
+        replaced = [name for name in added if name in table.columns]
+        if replaced:
+            _warn(f"{table.path}: the answers replace the columns {listed(replaced)}: keep both with --prefix")
+        columns = table.columns + [name for name in added if name not in table.columns]
+        kind = "jsonl" if options.json else "csv"
+        schema = None if table.kind == "jsonl" else _schema(table, added, options.prefix)
+        with RowWriter(options.output, columns, kind, schema) as writer, tqdm(unit="row", disable=None) as bar:
+            for rows in _batches(table):
+                texts = [_text(row, options.text, table.path) for row in rows]
+                answers = answer_columns(model, texts, options.probabilities, schemes, options.prefix)
+                for row, values in zip(rows, zip(*answers.values(), strict=True), strict=True):
+                    row.values.update(zip(answers, values, strict=True))
+                writer.write([row.values for row in rows])
+                bar.update(len(rows))
+
+
+def _train(options: argparse.Namespace) -> None:
+    _check_output(Path(options.output))
+    model = stance.train(
+        options.data if len(options.data) > 1 else options.data[0],
+        options.text,
+        options.topics,
+        options.tone,
+        group=options.group,
+        encoding=options.encoding,
+        random_state=options.random_state,
+        n_jobs=options.jobs,
+    )
+    model.save(options.output)
+    print(f"wrote {options.output} ({Path(options.output).stat().st_size / 1e6:.1f} MB): {model!r}")
+    scores = model.card.get("cross_validation")
+    if scores and scores["topics"]:
+        print(f"topics, cross-validated: macro-F1 {scores['topics']['macro_f1']:.3f}")
+    if scores and scores["tone"]:
+        print(f"tone, cross-validated: macro-F1 {scores['tone']['macro_f1']:.3f}")
+
+
+def _check_output(path: Path) -> None:
+    """Raise `OSError` now, rather than after the training, for a file that cannot be written."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "cannot be written: it is a folder", str(path))
+    if not path.resolve().parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "cannot be written: there is no such folder", str(path))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    report = stance.evaluate(
+        stance.load(options.model),
+        options.data if len(options.data) > 1 else options.data[0],
+        options.text,
+        options.topics,
+        options.tone,
+        encoding=options.encoding,
+    )
+    print(json.dumps(report.to_dict(), ensure_ascii=False) if options.json else report)
+
+
+def _explain(options: argparse.Namespace) -> None:
+    model = stance.load(options.model)
+    text = _read_text(options.file, options.encoding)
+    terms = model.explain(text, options.label, k=None)
+    column = model.labels.index(options.label)
+    intercept = float(model.intercept_[column])
+    decision = float(model.decision_function([text])[0, column])
+    shown = terms[: max(options.k, 0)]
+    if options.json:
+        answer = {
+            "label": options.label,
+            "decision_value": decision,
+            "intercept": intercept,
+            "terms": [term.to_dict() for term in shown],
+        }
+        print(json.dumps(answer, ensure_ascii=False))
+        return
+    others = f"{len(terms) - len(shown)} other terms"
+    width = max(len(name) for name in [*(term.term for term in shown), others, "decision value"])
+    for term in shown:
+        print(f"{term.term:<{width}} {term.weight:+8.3f}  {len(term.spans)} x")
+    rest = sum(term.weight for term in terms[len(shown) :])
+    print(f"{others:<{width}} {rest:+8.3f}")
+    print(f"{'intercept':<{width}} {intercept:+8.3f}")
+    print(f"{'decision value':<{width}} {decision:+8.3f}")
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    model = stance.load(options.model)
+    facts = {
+        "topics": {name: {"threshold": threshold} for name, threshold in model.thresholds.items()},
+        "tones": list(model.tones),
+        "words": len(model.parameters.words),
+        "pairs": len(model.parameters.pairs),
+        "subwords": len(model.parameters.subwords),
+        "card": dict(model.card),
+    }
+    if options.json:
+        print(json.dumps(facts, ensure_ascii=False))
+        return
+    print(model)
+    for name, threshold in model.thresholds.items():
+        print(f"topic  {name:<16} from probability {threshold:.2f}{_f1(model, 'topics', name)}")
+    for name in model.tones:
+        print(f"tone   {name:<16} the most probable    {_f1(model, 'tone', name)}")
+    for name, value in model.card.items():
+        if not name.startswith("cross_validation"):
+            for part in value if isinstance(value, list) else [value]:
+                print(f"{name}: {part if isinstance(part, str) else json.dumps(part, ensure_ascii=False)}")
+
+
+def _f1(model: Model, head: str, label: str) -> str:
+    scores = (model.card.get("cross_validation") or {}).get(head) or {"labels": {}}
+    return f"   cross-validated F1 {scores['labels'][label]['f1']:.2f}" if label in scores["labels"] else ""
+
+
+# Reading -------------------------------------------------------------------------------------------------------------
+
+
+def _read_text(path: str, encoding: str | None) -> str:
+    """Read one article, from a file or standard input."""
+    try:
+        if path == STANDARD:
+            if sys.stdin.isatty():
+                _tell("reading standard input, end it with Ctrl-D")
+            data = sys.stdin.buffer.read(ARTICLE_LIMIT + 1)
+        else:
+            with Path(path).open("rb") as file:
+                data = file.read(ARTICLE_LIMIT + 1)
+    except OSError as error:
+        raise TableError(f"cannot be read: {error.strerror}", path) from None
+    if len(data) > ARTICLE_LIMIT:
+        raise TableError(
+            f"longer than {ARTICLE_LIMIT >> 20} MiB, which is too much for one article: put many texts into a table, "
+            "one a row, and use 'stance score'",
+            path,
+        )
+    try:
+        return data.decode(encoding or BOMS.get(data[:2], "utf-8-sig"))
+    except LookupError:
+        raise unknown_encoding(encoding, path) from None
+    except UnicodeDecodeError as error:
+        start = error.start + len(data) - len(error.object)  # the byte order mark is not in `error.object`
+        line = data.count(b"\n", 0, start) + 1
+        raise TableError(
+            f"expected {error.encoding}, but byte {start + 1} of the file is 0x{data[start]:02x}. "
+            "Save the file as UTF-8, or name its encoding, such as --encoding cp1252",
+            path,
+            line,
+        ) from None
+
+
+def _text(row: Row, column: str, path: str) -> str | None:
+    """Give the text of a row, None where it is missing; what is no text counts as missing, with a warning."""
+    value = row.values.get(column)
+    if isinstance(value, str):
+        return value
+    if not is_missing(value):
+        _warn(f"{place(path, row.line, column)}expected a text, but got {type(value).__name__}: it counts as missing")
+    return None
+
+
+def _batches(table: Table) -> Iterator[list[Row]]:
+    rows: list[Row] = []
+    for row in table:
+        rows.append(row)
+        if len(rows) == BATCH:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
+
+
+def _schema(table: Table, added: Sequence[str], prefix: str) -> Any:
+    """Give the types of the output as a Parquet file: those of the input, text for CSV, and those of the answers."""
+    try:
+        import pyarrow as pa
+    except ImportError:
+        return None
+    from stance.frame import TEXT_COLUMNS
+
+    types = {name: pa.string() for name in table.columns}
+    if table.schema is not None:
+        types = dict(zip(table.schema.names, table.schema.types, strict=True))
+    types.update({name: pa.string() if name.removeprefix(prefix) in TEXT_COLUMNS else pa.float64() for name in added})
+    return pa.schema(list(types.items()))
+
+
+# Talking -------------------------------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_complain(f"{message}; see '{self.prog} --help'"))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="stance", description="Topics and tone of paragraphs about international affairs.")
+    parser.add_argument("--version", action="version", version=f"stance {stance.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        added: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        added.add_argument("--encoding", metavar="NAME", help="the encoding of text files (default: UTF-8)")
+        return added
+
+    def with_model(added: argparse.ArgumentParser) -> None:
+        added.add_argument("--model", metavar="FILE", help="a model file (default: the one that comes with stance)")
+
+    def with_json(added: argparse.ArgumentParser, text: str = "print JSON") -> None:
+        added.add_argument("--json", action="store_true", help=text)
+
+    def with_labels(added: argparse.ArgumentParser) -> None:
+        added.add_argument("data", nargs="+", metavar="DATA", help="labelled rows: CSV, TSV, JSONL or Parquet files")
+        added.add_argument("--text", default="text", metavar="COLUMN", help="the texts (default: text)")
+        added.add_argument("--topics", default="topics", metavar="COLUMN", help="the topics (default: topics)")
+        added.add_argument("--tone", default="tone", metavar="COLUMN", help="the tone (default: tone)")
+
+    classify = command("classify", _classify, "Label an article and each of its paragraphs.")
+    classify.add_argument("files", nargs="*", metavar="FILE", help="text files (default: standard input)")
+    with_model(classify)
+    with_json(classify, "print one JSON object a file")
+
+    score = command("score", _score, "Label every row of a table.")
+    score.add_argument("input", metavar="IN", help="a CSV, TSV, JSONL or Parquet file; - for standard input")
+    score.add_argument("output", nargs="?", default=STANDARD, metavar="OUT", help="the same (default: standard output)")
+    score.add_argument("--text", default="text", metavar="COLUMN", help="the column with the texts (default: text)")
+    score.add_argument("--probabilities", action="store_true", help="add a column p_LABEL for each label")
+    score.add_argument(
+        "--codes", action="append", metavar="SCHEME", help="add a column of codes: cap, iptc, plover, cameo"
+    )
+    score.add_argument("--prefix", default="", help="what stands before the names of the added columns")
+    with_model(score)
+    with_json(score, "write JSONL to standard output (default: CSV)")
+
+    train = command("train", _train, "Train a model on labelled rows.")
+    with_labels(train)
+    train.add_argument("-o", "--output", required=True, metavar="FILE", help="the model file to write")
+    train.add_argument("--group", default="group", metavar="COLUMN", help="the document of each row (default: group)")
+    train.add_argument("--random-state", type=int, default=0, metavar="N", help="seed (default: 0)")
+    train.add_argument("--jobs", type=int, default=-1, metavar="N", help="heads fitted at a time (default: one a core)")
+
+    evaluate = command("evaluate", _evaluate, "Judge a model on labelled rows.")
+    with_labels(evaluate)
+    with_model(evaluate)
+    with_json(evaluate)
+
+    explain = command("explain", _explain, "Say which terms of a text speak for and against a label.")
+    explain.add_argument("file", nargs="?", default=STANDARD, metavar="FILE", help="a text (default: standard input)")
+    explain.add_argument("--label", required=True, help="a topic or a tone")
+    explain.add_argument("-k", type=int, default=10, metavar="N", help="how many terms to show (default: 10)")
+    with_model(explain)
+    with_json(explain)
+
+    inspect = command("inspect", _inspect, "Say what a model is.")
+    inspect.add_argument("model", nargs="?", metavar="MODEL", help="a model file (default: the one of stance)")
+    with_json(inspect)
+    return parser
+
+
+def _tell(message: str) -> None:
+    """Print a message to standard error, on one line."""
+    print(f"stance: {' '.join(message.split())}", file=sys.stderr)
+
+
+def _complain(message: str) -> int:
+    _tell(message)
+    return 2
+
+
+def _warn(message: object) -> None:
+    _tell(f"warning: {message}")
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    _warn(message)
+
+
+def _end(number: int, frame: object) -> NoReturn:
+    """End as if an exception had come, so that half-written files are removed."""
+    sys.exit(128 + number)

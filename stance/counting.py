@@ -1,0 +1,271 @@
+"""From many texts to a sparse matrix: the vocabulary, its weights, and the training side of `stance.features`.
+
+Texts are tokenised once (`Corpus.read`); every fold of a cross-validation then fits its own `Vocabulary` on some of
+the rows. The block of words and pairs equals ``TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)``; the block of
+subwords equals ``CountVectorizer(analyzer="char_wb")`` over the tokens, divided by the square root of the number of
+tokens and scaled to be worth as much as the first. Since a subword lies inside one token, the subwords of all texts are
+the product of two small matrices: texts by tokens, and tokens by subwords.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from stance.features import subwords, token_slices
+
+__all__ = ["Corpus", "Vocabulary"]
+
+SUBWORD_LENGTHS = (3, 5)
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Tokenised texts.
+
+    Attributes
+    ----------
+    tokens : list of str
+        Every token of the texts once, sorted by code point.
+    stream : ndarray of int32, shape (n_tokens_in_all,)
+        The tokens of all texts one after the other, as places in `tokens`.
+    bounds : ndarray of int64, shape (n_texts + 1,)
+        Text i is ``stream[bounds[i]:bounds[i + 1]]``.
+    counts : csr_array of float32, shape (n_texts, len(tokens))
+        How often each token stands in each text.
+    spelling : csr_array of float32 or None, shape (len(tokens), n_subwords)
+        How often each subword stands in each token; None where subwords are not wanted.
+    subwords : list of str
+        The columns of `spelling`, sorted by code point.
+    """
+
+    tokens: list[str]
+    stream: NDArray[np.int32]
+    bounds: NDArray[np.int64]
+    counts: sparse.csr_array
+    spelling: sparse.csr_array | None
+    subwords: list[str]
+
+    @classmethod
+    def read(cls, texts: Sequence[str], with_subwords: bool = True) -> Corpus:
+        """Tokenise `texts`.
+
+        Parameters
+        ----------
+        texts : sequence of str
+        with_subwords : bool
+            Whether to count subwords too.
+        """
+        places: dict[str, int] = {}
+        stream = array("i")
+        bounds = array("q", [0])
+        for text in texts:
+            for part in token_slices(text):
+                stream.extend([places.setdefault(token, len(places)) for token in part])
+            bounds.append(len(stream))
+        tokens = sorted(places)
+        rank = np.empty(len(tokens), dtype=np.int32)
+        rank[[places[token] for token in tokens]] = np.arange(len(tokens), dtype=np.int32)
+        ordered = rank[np.frombuffer(stream, dtype=np.int32)] if len(stream) else np.zeros(0, dtype=np.int32)
+        starts = np.frombuffer(bounds, dtype=np.int64)
+        spelling, names = _spelling(tokens) if with_subwords else (None, [])
+        return cls(tokens, ordered, starts, _counted(ordered, starts, len(tokens)), spelling, names)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Number of tokens of each text, shape (n_texts,)."""
+        return np.diff(self.bounds)
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """The terms and subwords kept from some texts, and what each is worth.
+
+    Attributes
+    ----------
+    words : ndarray of int64, shape (n_words,)
+        The kept tokens as places in `Corpus.tokens`, ascending.
+    pairs : ndarray of int64, shape (n_pairs, 2)
+        The kept pairs as places in `words`, sorted.
+    idf : ndarray of float64, shape (n_words + n_pairs,)
+    unknown_idf : float
+        The inverse document frequency of a word that no text has.
+    subwords : ndarray of int64, shape (n_subwords,)
+        The kept subwords as places in `Corpus.subwords`, ascending.
+    subword_units : ndarray of float64, shape (n_subwords,)
+        What a subword's count is multiplied with: its inverse document frequency times the block's scale.
+    """
+
+    words: NDArray[np.int64]
+    pairs: NDArray[np.int64]
+    idf: NDArray[np.float64]
+    unknown_idf: float
+    subwords: NDArray[np.int64]
+    subword_units: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, corpus: Corpus, rows: NDArray[np.int64], min_df: int, max_terms: int) -> Vocabulary:
+        """Choose the vocabulary from some texts of a corpus.
+
+        Parameters
+        ----------
+        corpus : Corpus
+        rows : ndarray of int64
+            The texts to look at.
+        min_df : int
+            A word or pair is kept when at least so many texts have it; a subword, when one more than that have it
+            (`min_df` 1 keeps all).
+        max_terms : int
+            Of the words, of the pairs and of the subwords, the most that are kept: those in most texts.
+        """
+        n_texts = len(rows)
+        frequency = _document_frequency(corpus.counts[rows])
+        words = _kept(frequency, min_df, max_terms)
+        keys, pair_counts = _pair_counts(corpus, rows, words)
+        pair_frequency = _document_frequency(pair_counts)
+        kept_pairs = _kept(pair_frequency, min_df, max_terms)
+        pairs = np.column_stack([keys[kept_pairs] >> 32, keys[kept_pairs] & 0xFFFFFFFF])
+        idf = _idf(np.concatenate([frequency[words], pair_frequency[kept_pairs]]), n_texts)
+        grams, units = _fit_subwords(corpus, rows, min_df + (min_df > 1), max_terms)
+        return cls(words, pairs, idf, float(_idf(np.zeros(1), n_texts)[0]), grams, units)
+
+    def transform(self, corpus: Corpus, rows: NDArray[np.int64]) -> sparse.csr_array:
+        """Give the features of some texts of a corpus.
+
+        Returns
+        -------
+        csr_array of float32, shape (len(rows), n_words + n_pairs + n_subwords)
+        """
+        keys = self.pairs[:, 0] << 32 | self.pairs[:, 1]
+        found, pair_counts = _pair_counts(corpus, rows, self.words)
+        at = np.searchsorted(found, keys)
+        present = np.flatnonzero(at < len(found))
+        present = present[found[at[present]] == keys[present]]
+        select = sparse.csr_array(
+            (np.ones(len(present), dtype=np.float32), (at[present], present)), shape=(len(found), len(keys))
+        )
+        terms = sparse.hstack([corpus.counts[rows][:, self.words], pair_counts @ select], format="csr")
+        terms.data = (1.0 + np.log(terms.data, dtype=np.float64)) * self.idf[terms.indices]
+        norms = np.sqrt(np.bincount(_row_of(terms), weights=terms.data**2, minlength=len(rows)))
+        terms.data = (terms.data / np.repeat(norms, np.diff(terms.indptr))).astype(np.float32)
+        if corpus.spelling is None:
+            return terms
+        block = _subword_counts(corpus, rows, self.subwords)
+        block.data = (block.data * self.subword_units[block.indices]).astype(np.float32)
+        return sparse.hstack([terms, block], format="csr")
+
+    def familiarity(self, corpus: Corpus, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Give the share of known tokens and the mean inverse document frequency of some texts that have tokens.
+
+        Returns
+        -------
+        known, mean_idf : ndarray of float64, shape (n_texts_with_tokens,)
+        """
+        rows = rows[corpus.lengths[rows] > 0]
+        idf = np.full(len(corpus.tokens), self.unknown_idf)
+        idf[self.words] = self.idf[: len(self.words)]
+        is_known = np.zeros(len(corpus.tokens))
+        is_known[self.words] = 1.0
+        counts = corpus.counts[rows]
+        return counts @ is_known / corpus.lengths[rows], counts @ idf / corpus.lengths[rows]
+
+
+def _counted(stream: NDArray[np.int32], bounds: NDArray[np.int64], n_tokens: int) -> sparse.csr_array:
+    counts = sparse.csr_array(
+        (np.ones(len(stream), dtype=np.float32), stream.copy(), bounds.copy()), shape=(len(bounds) - 1, n_tokens)
+    )
+    counts.sum_duplicates()
+    return counts
+
+
+def _spelling(tokens: Sequence[str]) -> tuple[sparse.csr_array, list[str]]:
+    """Count the subwords of each token."""
+    places: dict[str, int] = {}
+    columns = array("i")
+    bounds = array("q", [0])
+    for token in tokens:
+        columns.extend([places.setdefault(gram, len(places)) for gram in subwords(token, *SUBWORD_LENGTHS)])
+        bounds.append(len(columns))
+    names = sorted(places)
+    rank = np.empty(len(names), dtype=np.int32)
+    rank[[places[name] for name in names]] = np.arange(len(names), dtype=np.int32)
+    stream = rank[np.frombuffer(columns, dtype=np.int32)] if len(columns) else np.zeros(0, dtype=np.int32)
+    return _counted(stream, np.frombuffer(bounds, dtype=np.int64), len(names)), names
+
+
+def _document_frequency(counts: sparse.csr_array) -> NDArray[np.int64]:
+    return np.bincount(counts.indices, minlength=counts.shape[1])
+
+
+def _idf(frequency: NDArray[np.generic], n_texts: int) -> NDArray[np.float64]:
+    """Inverse document frequency as in scikit-learn: ln((1 + n) / (1 + df)) + 1."""
+    return np.log((1.0 + n_texts) / (1.0 + frequency.astype(np.float64))) + 1.0
+
+
+def _kept(frequency: NDArray[np.int64], min_df: int, max_terms: int) -> NDArray[np.int64]:
+    """Give the columns that are frequent enough, the most frequent where there are too many; ties go to the first."""
+    kept = np.flatnonzero(frequency >= min_df)
+    if len(kept) > max_terms:
+        kept = np.sort(kept[np.argsort(-frequency[kept], kind="stable")[:max_terms]])
+    return kept
+
+
+def _pair_counts(
+    corpus: Corpus, rows: NDArray[np.int64], words: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], sparse.csr_array]:
+    """Count the pairs of neighbouring kept words.
+
+    Returns
+    -------
+    keys : ndarray of int64
+        Each pair that occurs, as ``first << 32 | second`` in places of `words`, ascending.
+    counts : csr_array, shape (len(rows), len(keys))
+    """
+    place = np.full(len(corpus.tokens), -1, dtype=np.int64)
+    place[words] = np.arange(len(words))
+    stream = place[corpus.stream]
+    text = np.repeat(np.arange(len(corpus.lengths)), corpus.lengths)
+    chosen = np.full(len(corpus.lengths), -1, dtype=np.int64)
+    chosen[rows] = np.arange(len(rows))
+    first, second = stream[:-1], stream[1:]
+    is_pair = (first >= 0) & (second >= 0) & (text[:-1] == text[1:]) & (chosen[text[:-1]] >= 0)
+    keys, columns = np.unique(first[is_pair] << 32 | second[is_pair], return_inverse=True)
+    counts = sparse.csr_array(
+        (np.ones(len(columns), dtype=np.float32), (chosen[text[:-1][is_pair]], columns)), shape=(len(rows), len(keys))
+    )
+    counts.sum_duplicates()
+    return keys, counts
+
+
+def _fit_subwords(
+    corpus: Corpus, rows: NDArray[np.int64], min_df: int, max_terms: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Choose the subwords and their units, so that the block's rows have a root mean square norm of 1."""
+    if corpus.spelling is None:
+        return np.zeros(0, dtype=np.int64), np.zeros(0)
+    counts = _subword_counts(corpus, rows, np.arange(len(corpus.subwords)))
+    frequency = _document_frequency(counts)
+    kept = _kept(frequency, min_df, max_terms)
+    units = np.zeros(len(frequency))
+    units[kept] = _idf(frequency[kept], len(rows))
+    square = float(((counts.data * units[counts.indices]) ** 2).sum()) / max(len(rows), 1)
+    return kept, units[kept] / (np.sqrt(square) or 1.0)
+
+
+def _subword_counts(corpus: Corpus, rows: NDArray[np.int64], kept: NDArray[np.int64]) -> sparse.csr_array:
+    """Count some subwords in some texts, divided by the square root of the number of tokens."""
+    assert corpus.spelling is not None
+    counts = (corpus.counts[rows] @ corpus.spelling[:, kept]).tocsr()
+    counts.sort_indices()
+    counts.data /= np.repeat(np.sqrt(np.maximum(corpus.lengths[rows], 1)), np.diff(counts.indptr))
+    return counts
+
+
+def _row_of(matrix: sparse.csr_array) -> NDArray[np.int64]:
+    """Give the row of each stored number of a matrix."""
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))

@@ -1,0 +1,180 @@
+"""Fitting the linear heads on some rows of a corpus, and scoring the others: the work inside a cross-validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+
+from stance.calibration import two_columns
+from stance.counting import Corpus, Vocabulary
+from stance.labelled import Targets
+
+__all__ = ["DEFAULT_STRENGTH", "Fold", "Trainer", "Unseen"]
+
+MAX_TERMS = 200_000
+"""Of the words, of the pairs and of the subwords, the most that a model keeps."""
+STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
+"""The values tried for C, the inverse strength of the L2 penalty."""
+DEFAULT_STRENGTH = 10.0
+SEARCH_ROWS = 5_000
+SEARCH_TOPICS = 8
+
+Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
+Heads = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Unseen:
+    """Decision values and familiarity of texts that the heads were not fitted on.
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (n,)
+        The texts, as places in the corpus.
+    fold : ndarray of int64, shape (n,)
+        The fold that held each text out.
+    decisions : ndarray of float64, shape (n, n_labels)
+        Decision values.
+    known, mean_idf : ndarray of float64, shape (n_with_tokens,)
+        Share of known tokens and mean inverse document frequency, of the texts that have tokens.
+    """
+
+    rows: NDArray[np.int64]
+    fold: NDArray[np.int64]
+    decisions: NDArray[np.float64]
+    known: NDArray[np.float64]
+    mean_idf: NDArray[np.float64]
+
+    @classmethod
+    def empty(cls, n_labels: int) -> Unseen:
+        """Give no texts at all."""
+        nothing = np.zeros(0, dtype=np.int64)
+        return cls(nothing, nothing, np.zeros((0, n_labels)), np.zeros(0), np.zeros(0))
+
+    def joined(self, other: Unseen) -> Unseen:
+        """Give these texts and those that another fold held out."""
+        fold = other.fold + self.fold.max(initial=-1) + 1
+        return Unseen(
+            np.concatenate([self.rows, other.rows]),
+            np.concatenate([self.fold, fold]),
+            np.vstack([self.decisions, other.decisions]),
+            np.concatenate([self.known, other.known]),
+            np.concatenate([self.mean_idf, other.mean_idf]),
+        )
+
+    @property
+    def min_known(self) -> float:
+        """Half the share of known tokens that all but one text in a thousand reach."""
+        return 0.5 * float(np.quantile(self.known, 0.001)) if len(self.known) else 0.0
+
+    def max_mean_idf(self, unknown_idf: float) -> float:
+        """Give a point a third of the way from what all but one text in a thousand stay below to unknown words only."""
+        usual = float(np.quantile(self.mean_idf, 0.999)) if len(self.mean_idf) else unknown_idf
+        return usual + (unknown_idf - usual) / 3
+
+
+@dataclass(frozen=True, eq=False)
+class Trainer:
+    """Fits vocabulary and heads on some rows of a corpus.
+
+    Attributes
+    ----------
+    corpus : Corpus
+    targets : Targets
+        The labels of all texts of the corpus.
+    min_df : int
+        As for `Vocabulary.fit`.
+    n_jobs : int
+        Heads fitted at the same time.
+    """
+
+    corpus: Corpus
+    targets: Targets
+    min_df: int
+    n_jobs: int
+
+    def fit(self, rows: NDArray[np.int64], strengths: tuple[float, float]) -> tuple[Vocabulary, Heads]:
+        """Fit on some rows; the heads' weights have shape (n_features, n_labels)."""
+        vocabulary = Vocabulary.fit(self.corpus, rows, self.min_df, MAX_TERMS)
+        features = vocabulary.transform(self.corpus, rows)
+        return vocabulary, self._heads(features, self.targets.take(rows), strengths)
+
+    def hold_out(
+        self, train_rows: NDArray[np.int64], test_rows: NDArray[np.int64], strengths: tuple[float, float]
+    ) -> Unseen:
+        """Fit on some rows and score others."""
+        vocabulary, (weights, intercepts) = self.fit(train_rows, strengths)
+        decisions = vocabulary.transform(self.corpus, test_rows) @ weights + intercepts
+        known, mean_idf = vocabulary.familiarity(self.corpus, test_rows)
+        return Unseen(test_rows, np.zeros(len(test_rows), dtype=np.int64), decisions, known, mean_idf)
+
+    def search(self, fold: Fold, random_state: int) -> tuple[float, float]:
+        """Choose C for the topics and for tone by log-loss on the test rows of a fold, fitting on a sample."""
+        generator = np.random.default_rng(random_state)
+        train_rows, test_rows = (np.sort(generator.permutation(rows)[:SEARCH_ROWS]) for rows in fold)
+        frequent = np.argsort(-self.targets.topics[train_rows].sum(axis=0), kind="stable")[:SEARCH_TOPICS]
+        targets = Targets(self.targets.topics[:, frequent], self.targets.tones, self.targets.n_tones)
+        trainer = Trainer(self.corpus, targets, self.min_df, self.n_jobs)
+        vocabulary = Vocabulary.fit(self.corpus, train_rows, self.min_df, MAX_TERMS)
+        train_features, test_features = (vocabulary.transform(self.corpus, rows) for rows in (train_rows, test_rows))
+        truth = targets.take(test_rows)
+        losses = []
+        for strength in STRENGTHS:
+            weights, intercepts = trainer._heads(train_features, targets.take(train_rows), (strength, strength))
+            losses.append(_log_losses(test_features @ weights + intercepts, truth))
+        best_topics, best_tone = np.argmin(losses, axis=0).tolist()
+        return STRENGTHS[best_topics], STRENGTHS[best_tone]
+
+    def _heads(self, features: sparse.csr_array, targets: Targets, strengths: tuple[float, float]) -> Heads:
+        columns = [targets.topics[:, topic].astype(np.int64) for topic in range(targets.topics.shape[1])]
+        jobs = [delayed(_topic_head)(features, column, strengths[0]) for column in columns]
+        if targets.n_tones:
+            # The tone head takes longest, so it begins first.
+            jobs.insert(0, delayed(_tone_head)(features, targets.tones, targets.n_tones, strengths[1]))
+        heads = list(Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs))
+        heads = heads[1:] + heads[:1] if targets.n_tones else heads
+        return np.vstack([head[0] for head in heads]).T, np.concatenate([head[1] for head in heads])
+
+
+def _topic_head(features: sparse.csr_array, target: NDArray[np.int64], strength: float) -> Heads:
+    """Fit one topic: weights of shape (1, n_features) and one intercept."""
+    n_true = int(target.sum())
+    if n_true in (0, len(target)) or not features.shape[1]:
+        # Nothing to tell apart, or to tell it by: the odds with one imagined text for the topic, one against.
+        return np.zeros((1, features.shape[1])), np.array([np.log((n_true + 1) / (len(target) - n_true + 1))])
+    head = LogisticRegression(C=strength, max_iter=1000).fit(features, target)
+    return head.coef_.astype(np.float64), head.intercept_.astype(np.float64)
+
+
+def _tone_head(features: sparse.csr_array, tones: NDArray[np.int64], n_tones: int, strength: float) -> Heads:
+    """Fit tone: weights of shape (n_tones, n_features) and as many intercepts."""
+    labelled = tones >= 0
+    present, counts = np.unique(tones[labelled], return_counts=True)
+    weights = np.zeros((n_tones, features.shape[1]))
+    # A tone that no text here has: one imagined text in all.
+    intercepts = np.full(n_tones, -np.log(labelled.sum() + n_tones))
+    if len(present) < 2 or not features.shape[1]:
+        intercepts[present] = np.log(counts / counts.sum())
+        return weights, intercepts
+    head = LogisticRegression(C=strength, max_iter=1000).fit(features[labelled], tones[labelled])
+    weights[present], intercepts[present] = two_columns(head.coef_, head.intercept_)
+    return weights, intercepts
+
+
+def _log_losses(decisions: NDArray[np.float64], truth: Targets) -> tuple[float, float]:
+    """Give the mean log-loss of the topics and of tone; 0 where there is nothing to lose."""
+    n_topics = truth.topics.shape[1]
+    signed = np.where(truth.topics, decisions[:, :n_topics], -decisions[:, :n_topics])
+    labelled = truth.tones >= 0
+    logits = decisions[labelled, n_topics:]
+    chosen = np.take_along_axis(logits, truth.tones[labelled][:, np.newaxis], axis=1) if truth.n_tones else logits
+    missed = np.logaddexp.reduce(logits, axis=1, keepdims=True) - chosen if truth.n_tones else logits
+    return (
+        float(np.logaddexp(0, -signed).mean()) if signed.size else 0.0,
+        float(missed.mean()) if missed.size else 0.0,
+    )

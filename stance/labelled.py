@@ -1,0 +1,298 @@
+"""Labelled rows: read from files or a frame, checked, ordered, and turned into targets."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stance.errors import TableError, did_you_mean, place, shorten
+from stance.table import SEPARATOR, Row, Table, is_missing, missing_column, repeated_column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Labelled", "Source", "Targets", "split_labels"]
+
+Source: TypeAlias = "str | Path | Sequence[str | Path] | pd.DataFrame"
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Labelled rows.
+
+    Attributes
+    ----------
+    texts : list of str
+    topics : list of tuple of str, or None
+        The topics of each row, sorted; None where the table has no such column.
+    tones : list of (str or None), or None
+        The tone of each row, None where a row has none; None where the table has no such column.
+    groups : list of str, or None
+        The document of each row, empty where a row has none; None where the table has no such column.
+    places : list of (str or None, int)
+        The file and line of each row; for a frame None and the row counted from 0.
+    """
+
+    texts: list[str] = field(default_factory=list)
+    topics: list[tuple[str, ...]] | None = None
+    tones: list[str | None] | None = None
+    groups: list[str] | None = None
+    places: list[tuple[str | None, int]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def where(self, row: int, column: str | None = None) -> str:
+        """Say where a row stands: ``file:line: column 'name': ``."""
+        path, line = self.places[row]
+        return place(path, line, column)
+
+    def take(self, rows: Sequence[int]) -> Labelled:
+        """Give some of the rows, in the order of `rows`."""
+        return Labelled(
+            [self.texts[row] for row in rows],
+            None if self.topics is None else [self.topics[row] for row in rows],
+            None if self.tones is None else [self.tones[row] for row in rows],
+            None if self.groups is None else [self.groups[row] for row in rows],
+            [self.places[row] for row in rows],
+        )
+
+    def ordered(self) -> Labelled:
+        """Give the rows sorted by what they hold, so that their order in the table does not count."""
+
+        def content(row: int) -> tuple[Any, ...]:
+            return (
+                self.texts[row],
+                self.topics[row] if self.topics is not None else (),
+                (self.tones[row] or "") if self.tones is not None else "",
+                self.groups[row] if self.groups is not None else "",
+            )
+
+        return self.take(sorted(range(len(self)), key=content))
+
+    def documents(self) -> list[str]:
+        """Give what each row must share a fold with: its group, or its text but for case and white space."""
+        texts = [" ".join(text.lower().split()) for text in self.texts]
+        return texts if self.groups is None else [group or text for group, text in zip(self.groups, texts, strict=True)]
+
+    def digest(self) -> str:
+        """Give the SHA-256 of the rows' texts and labels, in their order."""
+        digest = hashlib.sha256()
+        for row, text in enumerate(self.texts):
+            topics = None if self.topics is None else self.topics[row]
+            tone = None if self.tones is None else self.tones[row]
+            digest.update(json.dumps([text, topics, tone]).encode("ascii") + b"\n")
+        return digest.hexdigest()
+
+    @classmethod
+    def read(
+        cls,
+        data: Source,
+        text: str = "text",
+        topics: str | None = "topics",
+        tone: str | None = "tone",
+        group: str | None = "group",
+        encoding: str | None = None,
+    ) -> Labelled:
+        """Read labelled rows.
+
+        Parameters
+        ----------
+        data : path, sequence of paths, or pandas.DataFrame
+        text, topics, tone, group : str
+            The columns. One of the two label columns may be absent; so may `group`. None leaves a column out.
+        encoding : str, optional
+            The encoding of text files.
+
+        Returns
+        -------
+        Labelled
+            One row a row of the table, in order; a row without text has the text ``""``.
+
+        Raises
+        ------
+        TableError
+            A file cannot be read, a column is missing, or a value is of the wrong kind.
+        """
+        names = {"text": text, "topics": topics, "tone": tone, "group": group}
+        with contextlib.ExitStack() as files:
+            parts = [_rows_of(one, encoding, files) for one in _sources(data)]
+            available = [name for _, columns, _ in parts for name in columns]
+            for path, columns, _ in parts:
+                _check_columns(names, columns, path)
+            used = {role: name for role, name in names.items() if name is not None and name in available}
+            labelled = cls(
+                topics=[] if "topics" in used else None,
+                tones=[] if "tone" in used else None,
+                groups=[] if "group" in used else None,
+            )
+            for path, _, rows in parts:
+                for row in rows:
+                    labelled._append(row, used, path)
+        return labelled
+
+    def _append(self, row: Row, used: Mapping[str, str], path: str | None) -> None:
+        def value(role: str) -> Any:
+            return row.values.get(used[role])
+
+        try:
+            role = "text"
+            self.texts.append(_text_of(value("text")))
+            role = "topics"
+            if self.topics is not None:
+                self.topics.append(split_labels(value("topics")))
+            role = "tone"
+            if self.tones is not None:
+                self.tones.append(_name_of(value("tone")) or None)
+        except TypeError as error:
+            raise TableError(str(error), path, row.line, used[role]) from None
+        if self.groups is not None:
+            group = value("group")
+            self.groups.append("" if is_missing(group) else str(group))
+        self.places.append((path, row.line))
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """What the heads are to learn, or what they are judged by.
+
+    Attributes
+    ----------
+    topics : ndarray of bool, shape (n_rows, n_topics)
+    tones : ndarray of int64, shape (n_rows,)
+        The place of each row's tone among the tones, -1 where it has none.
+    n_tones : int
+        How many tones there are.
+    """
+
+    topics: NDArray[np.bool_]
+    tones: NDArray[np.int64]
+    n_tones: int
+
+    @classmethod
+    def of(cls, labelled: Labelled, topics: Sequence[str], tones: Sequence[str]) -> tuple[Targets, dict[str, int]]:
+        """Give the labels of some rows as arrays.
+
+        Parameters
+        ----------
+        labelled : Labelled
+        topics, tones : sequence of str
+            The labels that count.
+
+        Returns
+        -------
+        targets : Targets
+        others : dict of str to int
+            The labels of the rows that are not among these, each with the first row that has it.
+        """
+        topic_place = {name: column for column, name in enumerate(topics)}
+        tone_place = {name: column for column, name in enumerate(tones)}
+        topic_table = np.zeros((len(labelled), len(topics)), dtype=bool)
+        tone_column = np.full(len(labelled), -1, dtype=np.int64)
+        others: dict[str, int] = {}
+        for row, names in enumerate(labelled.topics or () if topics else ()):
+            for name in names:
+                if name in topic_place:
+                    topic_table[row, topic_place[name]] = True
+                else:
+                    others.setdefault(name, row)
+        for row, tone in enumerate(labelled.tones or () if tones else ()):
+            if tone in tone_place:
+                tone_column[row] = tone_place[tone]
+            elif tone is not None:
+                others.setdefault(tone, row)
+        return cls(topic_table, tone_column, len(tones)), others
+
+    def take(self, rows: NDArray[np.int64]) -> Targets:
+        """Give some of the rows."""
+        return Targets(self.topics[rows], self.tones[rows], self.n_tones)
+
+
+def split_labels(value: object) -> tuple[str, ...]:
+    """Give the labels of one cell, sorted, each once.
+
+    Parameters
+    ----------
+    value : str, int, sequence of str, or a missing value
+        Labels with a vertical bar between, or a sequence of labels.
+
+    Examples
+    --------
+    >>> split_labels("trade| energy |")
+    ('energy', 'trade')
+    >>> split_labels(None)
+    ()
+    """
+    if isinstance(value, str):
+        parts: Iterable[object] = value.split(SEPARATOR)
+    elif hasattr(value, "__iter__") and not isinstance(value, bytes | Mapping):
+        parts = value
+    else:
+        parts = [value]
+    return tuple(sorted({name for name in map(_name_of, parts) if name}))
+
+
+def _sources(data: object) -> list[Any]:
+    if isinstance(data, str | Path):
+        return [data]
+    if hasattr(data, "columns") and hasattr(data, "iloc"):
+        return [data]
+    if isinstance(data, Sequence) and data and all(isinstance(one, str | Path) for one in data):
+        return list(data)
+    raise TypeError(f"expected a path, a list of paths or a pandas DataFrame, but got {type(data).__name__}")
+
+
+def _rows_of(
+    source: Any, encoding: str | None, files: contextlib.ExitStack
+) -> tuple[str | None, list[str], Iterable[Row]]:
+    if isinstance(source, str | Path):
+        table = files.enter_context(Table(source, encoding))
+        return table.path, table.columns, table
+    columns = [str(name) for name in source.columns]
+    values = (dict(zip(columns, row, strict=True)) for row in source.itertuples(index=False, name=None))
+    return None, columns, (Row(number, row) for number, row in enumerate(values))
+
+
+def _check_columns(names: Mapping[str, str | None], columns: Sequence[str], path: str | None) -> None:
+    """Raise unless the text column, a label column and every column named other than by default are there, once."""
+    for role, name in names.items():
+        if name is not None and columns.count(name) > 1:
+            raise repeated_column(name, path)
+        if name is not None and name not in columns and (role == "text" or name != role):
+            raise missing_column(name, role, columns, path)
+    wanted = [name for role, name in names.items() if role in ("topics", "tone") and name is not None]
+    if not any(name in columns for name in wanted):
+        raise TableError(
+            f"expected a label column, {' or '.join(map(repr, wanted)) or 'but both are None'}"
+            f"{did_you_mean(wanted[0] if wanted else '', columns)}. Name them with topics= and tone=",
+            path,
+        )
+
+
+def _text_of(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if is_missing(value):
+        return ""
+    raise TypeError(f"expected a text of type str, but got {type(value).__name__}: {shorten(repr(value))}")
+
+
+def _name_of(value: object) -> str:
+    """Give a label's name; numbers are names too, and a missing value is an empty one."""
+    if isinstance(value, str):
+        return value.strip()
+    if is_missing(value):
+        return ""
+    if hasattr(value, "__index__"):
+        return str(int(value))
+    if isinstance(value, float) and value.is_integer():  # whole numbers in a column with missing values
+        return str(int(value))
+    raise TypeError(f"expected a label, but got {type(value).__name__}: {shorten(repr(value))}")

@@ -1,0 +1,341 @@
+"""`train`: from labelled rows to a `Model`."""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from stance.calibration import MIN_EXAMPLES, fit_rule
+from stance.counting import SUBWORD_LENGTHS, Corpus
+from stance.errors import StanceWarning, TrainingError, listed
+from stance.evaluation import Report
+from stance.heads import DEFAULT_STRENGTH, Fold, Trainer, Unseen
+from stance.labelled import Labelled, Source, Targets
+from stance.model import Model
+from stance.parameters import Parameters, quantise
+from stance.taxonomy import TONES, TOPICS
+
+__all__ = ["CrossValidation", "fit", "folds_of", "train"]
+
+SUBWORD_ROWS = 100_000
+"""With more texts than this, words and pairs have seen enough and subwords are left out."""
+HOLD_OUT_ROWS = 50_000
+"""With more texts than this, one fold of five is enough to calibrate on."""
+N_FOLDS = 5
+MIN_GROUPS = 10
+"""With fewer different texts than this there is no cross-validation."""
+SMALL = 200
+"""With fewer texts than this, a word that only one of them has is kept too."""
+
+
+def train(
+    data: Source,
+    text: str = "text",
+    topics: str | None = "topics",
+    tone: str | None = "tone",
+    *,
+    group: str | None = "group",
+    encoding: str | None = None,
+    random_state: int = 0,
+    n_jobs: int = -1,
+    progress: bool | None = None,
+) -> Model:
+    """Train a model on labelled rows.
+
+    Parameters
+    ----------
+    data : path, sequence of paths, or pandas.DataFrame
+        Labelled rows: CSV, TSV, JSONL (these also gzipped) or Parquet files, or a frame.
+    text : str
+        The column with the texts. Rows without text are left out, with a warning.
+    topics : str or None
+        The column with the topics: labels with ``|`` between, or lists of labels; an empty cell means none. A table
+        without the column, or None, gives a model of tone only.
+    tone : str or None
+        The column with the tone, one label a row; rows with an empty cell teach topics only. A table without the
+        column, or None, gives a model of topics only.
+    group : str or None
+        A column that names the document of a row: rows of one document stay in one fold. Rows with the same text do
+        so anyway.
+    encoding : str, optional
+        The encoding of text files, by default UTF-8.
+    random_state : int
+        The same rows, in any order, with the same `random_state` give the same model, byte for byte.
+    n_jobs : int
+        Heads fitted at the same time; -1 for one a core. It does not change the model.
+    progress : bool, optional
+        Whether to show a progress bar; by default where standard error is a terminal.
+
+    Returns
+    -------
+    Model
+        Its `card` holds the scores from cross-validation.
+
+    Raises
+    ------
+    TableError
+        The table cannot be read or lacks a column.
+    TrainingError
+        There are fewer than two rows with text, no word in any of them, no label at all, or a topic and a tone of the
+        same name.
+
+    Warns
+    -----
+    StanceWarning
+        Rows without text, rows with the same text and other labels, labels too rare to cross-validate, a tone column
+        with one label, too few rows to cross-validate.
+
+    Notes
+    -----
+    Words and pairs are weighted by sublinear TF-IDF, subwords by linear TF-IDF over the root of the text's length. Each
+    topic has a logistic regression of its own, tone a multinomial one. The penalty is chosen by log-loss on a fold;
+    calibration and thresholds come from decision values of five-fold cross-validation (`stance.calibration`).
+
+    Examples
+    --------
+    >>> import pandas as pd, stance
+    >>> rows = pd.DataFrame({
+    ...     "text": ["Tariffs on steel rise.", "The vaccine is safe.", "Steel exports fall.", "A virus spreads."],
+    ...     "topics": ["trade", "health", "trade", "health"],
+    ... })
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     model = stance.train(rows)
+    >>> model.topics, model.tones
+    (('trade', 'health'), ())
+    """
+    return fit(Labelled.read(data, text, topics, tone, group, encoding), random_state, n_jobs, progress)[0]
+
+
+@dataclass(frozen=True, eq=False)
+class CrossValidation:
+    """The answers that rows got from heads and rules that were not fitted on them.
+
+    Attributes
+    ----------
+    topics, tones : tuple of str
+        The labels.
+    labelled : Labelled
+        The rows, in the order of the arrays.
+    targets : Targets
+        Their labels.
+    probabilities : ndarray of float64, shape (n_rows, n_labels)
+        Calibrated by a rule fitted on the other folds.
+    given : list of tuple of int
+        The topics given by that rule.
+    """
+
+    topics: tuple[str, ...]
+    tones: tuple[str, ...]
+    labelled: Labelled
+    targets: Targets
+    probabilities: NDArray[np.float64]
+    given: list[tuple[int, ...]]
+
+    def report(self, rows: Sequence[int] | None = None) -> Report:
+        """Judge all rows, or some of them."""
+        chosen = np.arange(len(self.given)) if rows is None else np.array(rows, dtype=np.int64)
+        given = [self.given[row] for row in chosen.tolist()]
+        return Report.of(self.topics, self.tones, self.targets.take(chosen), self.probabilities[chosen], given)
+
+
+def fit(
+    labelled: Labelled, random_state: int = 0, n_jobs: int = -1, progress: bool | None = None
+) -> tuple[Model, CrossValidation | None]:
+    """Train a model on labelled rows, and give the cross-validation too: the whole of `train` after reading.
+
+    Returns
+    -------
+    model : Model
+    cross_validation : CrossValidation or None
+        None where the rows are too few for one.
+    """
+    random_state = operator.index(random_state)
+    labelled = _usable(labelled).ordered()
+    topic_names, tone_names = _label_names(labelled)
+    targets, _ = Targets.of(labelled, topic_names, tone_names)
+    folds = folds_of(labelled, random_state)
+    _warn_of_contradictions(labelled)
+    _warn_of_rare_labels(labelled, targets, topic_names, tone_names, bool(folds))
+    n_texts = len(labelled)
+    corpus = Corpus.read(labelled.texts, with_subwords=n_texts <= SUBWORD_ROWS)
+    if not corpus.tokens:
+        raise TrainingError(f"expected texts with words, but none of the {n_texts} has one of two or more letters")
+    trainer = Trainer(corpus, targets, 1 if n_texts < SMALL else 2, n_jobs)
+    disable = None if progress is None else not progress
+    # One thread a fit: sums then do not depend on the number of threads.
+    with tqdm(total=len(folds) + 2, desc="training", leave=False, disable=disable) as steps, threadpool_limits(1):
+        strengths = trainer.search(folds[0], random_state) if folds else (DEFAULT_STRENGTH, DEFAULT_STRENGTH)
+        steps.update()
+        unseen = Unseen.empty(len(topic_names) + len(tone_names))
+        for train_rows, test_rows in folds:
+            unseen = unseen.joined(trainer.hold_out(train_rows, test_rows, strengths))
+            steps.update()
+        vocabulary, (weights, intercept) = trainer.fit(np.arange(n_texts), strengths)
+        max_topics = int(targets.topics.sum(axis=1).max(initial=0))
+        rule = fit_rule(unseen.decisions, targets.take(unseen.rows), max_topics)
+        validation = None
+        if folds:
+            validation = _cross_validation(labelled, unseen, targets, max_topics, topic_names, tone_names)
+        steps.update()
+    card: dict[str, Any] = {
+        "data": {"rows": n_texts, "sha256": labelled.digest()},
+        "settings": {"C": dict(zip(("topics", "tone"), strengths, strict=True)), "random_state": random_state},
+    }
+    if validation is not None:
+        card["cross_validation"] = validation.report().to_dict()
+    n_terms = len(vocabulary.idf)
+    term_weights, weight_scale = quantise(weights[:n_terms])
+    subword_weights, subword_scale = quantise(weights[n_terms:] * vocabulary.subword_units[:, np.newaxis])
+    parameters = Parameters(
+        topics=topic_names,
+        tones=tone_names,
+        words=tuple(corpus.tokens[word] for word in vocabulary.words),
+        pairs=vocabulary.pairs.astype(np.uint32),
+        idf=vocabulary.idf,
+        unknown_idf=vocabulary.unknown_idf,
+        weights=term_weights,
+        weight_scale=weight_scale,
+        subwords=tuple(corpus.subwords[subword] for subword in vocabulary.subwords),
+        subword_lengths=SUBWORD_LENGTHS,
+        subword_weights=subword_weights,
+        subword_scale=subword_scale,
+        intercept=intercept,
+        rule=rule,
+        min_known=unseen.min_known,
+        max_mean_idf=unseen.max_mean_idf(vocabulary.unknown_idf),
+        card=card,
+    )
+    return Model(parameters), validation
+
+
+def _usable(labelled: Labelled) -> Labelled:
+    """Leave out the rows without text, with a warning, and raise where too few are left."""
+    kept = [row for row, text in enumerate(labelled.texts) if text.strip()]
+    if len(kept) < len(labelled):
+        first = next(row for row, text in enumerate(labelled.texts) if not text.strip())
+        _warn(f"{labelled.where(first)}no text; {len(labelled) - len(kept)} such rows are left out")
+    if len(kept) < 2:
+        raise TrainingError(f"expected at least 2 rows with text, but got {len(kept)}: add labelled rows")
+    return labelled.take(kept)
+
+
+def _label_names(labelled: Labelled) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give the topics and the tones, those of the codebook first and in its order."""
+    topics = _in_order({topic for row in labelled.topics or [] for topic in row}, [topic.name for topic in TOPICS])
+    tones = _in_order({tone for tone in labelled.tones or [] if tone is not None}, [tone.name for tone in TONES])
+    both = set(topics) & set(tones)
+    if both:
+        raise TrainingError(f"expected different names for topics and tones, but both have {listed(sorted(both))}")
+    if not topics and not tones:
+        raise TrainingError("expected at least one labelled row, but every label cell is empty")
+    if len(tones) == 1:
+        _warn(f"the tone column has only the label {tones[0]!r}: every text will get it")
+    return topics, tones
+
+
+def _in_order(names: set[str], codebook: list[str]) -> tuple[str, ...]:
+    return tuple(name for name in codebook if name in names) + tuple(sorted(names.difference(codebook)))
+
+
+def folds_of(labelled: Labelled, random_state: int) -> list[Fold]:
+    """Divide the rows into folds by document or text; none where there are too few."""
+    groups, group_of_row = np.unique(np.array(labelled.documents(), dtype=object), return_inverse=True)
+    if len(groups) < MIN_GROUPS:
+        return []
+    fold_of_group = np.random.default_rng(random_state).permutation(len(groups)) % N_FOLDS
+    fold_of_row = fold_of_group[group_of_row]
+    used = 1 if len(labelled) > HOLD_OUT_ROWS else N_FOLDS
+    return [(np.flatnonzero(fold_of_row != fold), np.flatnonzero(fold_of_row == fold)) for fold in range(used)]
+
+
+def _cross_validation(
+    labelled: Labelled,
+    unseen: Unseen,
+    targets: Targets,
+    max_topics: int,
+    topic_names: tuple[str, ...],
+    tone_names: tuple[str, ...],
+) -> CrossValidation:
+    """Turn cross-validated decisions into answers, each fold by a rule fitted on the others."""
+    truth = targets.take(unseen.rows)
+    folds = unseen.fold if unseen.fold.any() else np.arange(len(unseen.fold)) % 2
+    probabilities = np.zeros_like(unseen.decisions)
+    given: list[tuple[int, ...]] = [()] * len(folds)
+    for fold in np.unique(folds):
+        here, there = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        rule = fit_rule(unseen.decisions[there], truth.take(there), max_topics)
+        probabilities[here] = rule.probabilities(unseen.decisions[here])
+        for row, chosen in zip(here.tolist(), rule.topics(probabilities[here]), strict=True):
+            given[row] = chosen
+    return CrossValidation(topic_names, tone_names, labelled.take(unseen.rows.tolist()), truth, probabilities, given)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, StanceWarning, stacklevel=5)  # the caller of `train`
+
+
+def _warn_of_contradictions(labelled: Labelled) -> None:
+    """Warn of rows with the same text and other labels; they all stay, and the heads learn the mixture."""
+    for column, values in (("topics", labelled.topics), ("tone", labelled.tones)):
+        if values is None:
+            continue
+        rows_of: dict[str, list[int]] = defaultdict(list)
+        for row, text in enumerate(labelled.texts):
+            if values[row] is not None:
+                rows_of[text].append(row)
+        pairs = [
+            (rows[0], other) for rows in rows_of.values() for other in rows[1:] if values[other] != values[rows[0]]
+        ]
+        if pairs:
+            one, other = min(pairs, key=lambda pair: labelled.places[pair[1]][1])
+            _warn(
+                f"{labelled.where(other, column)}the same text as {labelled.where(one).rstrip(': ')}, but labelled "
+                f"{_shown(values[other])} instead of {_shown(values[one])}; {len(pairs)} such rows, all are kept"
+            )
+
+
+def _shown(value: object) -> str:
+    return repr("|".join(value) if isinstance(value, tuple) else value)
+
+
+def _warn_of_rare_labels(
+    labelled: Labelled,
+    targets: Targets,
+    topic_names: tuple[str, ...],
+    tone_names: tuple[str, ...],
+    is_validated: bool,
+) -> None:
+    if not is_validated:
+        _warn(
+            f"{len(labelled)} rows are too few to cross-validate (at least {MIN_GROUPS} different texts or groups are "
+            "needed): probabilities are not calibrated and every threshold is 0.5"
+        )
+        return
+    counts = [*targets.topics.sum(axis=0).tolist(), *((targets.tones == tone).sum() for tone in range(len(tone_names)))]
+    rare = [
+        (name, count) for name, count in zip([*topic_names, *tone_names], counts, strict=True) if count < MIN_EXAMPLES
+    ]
+    if rare:
+        name = rare[0][0]
+        column = "topics" if name in topic_names else "tone"
+        row = next(row for row in range(len(labelled)) if _has(labelled, row, name))
+        _warn(
+            f"{labelled.where(row, column)}too few rows to cross-validate (fewer than {MIN_EXAMPLES}): "
+            f"{listed(f'{label!r} ({count})' for label, count in rare)}. Such a topic shares the calibration and the "
+            "median threshold of the others; with such a tone, tone is not calibrated"
+        )
+
+
+def _has(labelled: Labelled, row: int, name: str) -> bool:
+    is_topic = labelled.topics is not None and name in labelled.topics[row]
+    return is_topic or (labelled.tones is not None and labelled.tones[row] == name)

@@ -1,0 +1,190 @@
+"""`Parameters`: the plain numbers and words that a model is made of, and the check that they fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stance.decision import DecisionRule
+from stance.errors import shorten
+
+__all__ = ["Parameters", "quantise"]
+
+MAX_LABELS = 100_000
+WEIGHT_MAX = 32767
+LARGEST = 1e100
+"""No number of an array is greater, and no idf is smaller than 1 / LARGEST, so that no score overflows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """Everything a model scores with. `check` says whether it fits together.
+
+    Attributes
+    ----------
+    topics, tones : tuple of str
+        The labels; either may be empty, not both. `n_labels` is their number together, topics first.
+    words : tuple of str
+        The tokens of the vocabulary, sorted by code point, each once.
+    pairs : ndarray of uint32, shape (n_pairs, 2)
+        Pairs of neighbouring tokens as places in `words`, sorted, each once.
+    idf : ndarray of float64, shape (n_words + n_pairs,)
+        Inverse document frequency of each word, then of each pair.
+    unknown_idf : float
+        The inverse document frequency of a word that no training text has.
+    weights : ndarray of int16, shape (n_words + n_pairs, n_labels)
+        What a term adds to each label, in units of `weight_scale`.
+    weight_scale : ndarray of float64, shape (n_labels,)
+        The unit of `weights` for each label.
+    subwords : tuple of str
+        Character n-grams inside tokens, sorted by code point, each once; empty where a model has none.
+    subword_lengths : tuple of (int, int)
+        Least and greatest length of a subword in characters.
+    subword_weights : ndarray of int16, shape (n_subwords, n_labels)
+        What a subword adds to each label, in units of `subword_scale`.
+    subword_scale : ndarray of float64, shape (n_labels,)
+        The unit of `subword_weights` for each label.
+    intercept : ndarray of float64, shape (n_labels,)
+        The decision value of a text with no known term.
+    rule : DecisionRule
+        Calibration and thresholds.
+    min_known : float
+        A text with a smaller share of known tokens gets no answer.
+    max_mean_idf : float
+        A text whose tokens have a greater mean inverse document frequency gets no answer: it lacks the common words
+        of the language that the model was trained on.
+    card : mapping
+        What the model was trained on and how well it does: JSON values, for people, not for scoring.
+    """
+
+    topics: tuple[str, ...]
+    tones: tuple[str, ...]
+    words: tuple[str, ...]
+    pairs: NDArray[np.uint32]
+    idf: NDArray[np.float64]
+    unknown_idf: float
+    weights: NDArray[np.int16]
+    weight_scale: NDArray[np.float64]
+    subwords: tuple[str, ...]
+    subword_lengths: tuple[int, int]
+    subword_weights: NDArray[np.int16]
+    subword_scale: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+    rule: DecisionRule
+    min_known: float
+    max_mean_idf: float
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The topics, then the tones: the order of every array's label axis."""
+        return self.topics + self.tones
+
+    def check(self) -> None:
+        """Raise ValueError, with the reason, unless everything fits together.
+
+        Raises
+        ------
+        ValueError
+            A label twice or empty, a shape or type that does not fit, a vocabulary out of order, a number that is
+            not finite or out of its range.
+        """
+        self._check_labels()
+        self._check_vocabulary()
+        n_topics, n_tones, n_labels = len(self.topics), len(self.tones), len(self.labels)
+        n_terms = len(self.words) + len(self.pairs)
+        for owner, name, shape in (
+            (self, "idf", (n_terms,)),
+            (self, "weight_scale", (n_labels,)),
+            (self, "subword_scale", (n_labels,)),
+            (self, "intercept", (n_labels,)),
+            (self.rule, "topic_slope", (n_topics,)),
+            (self.rule, "topic_offset", (n_topics,)),
+            (self.rule, "tone_matrix", (n_tones, n_tones)),
+            (self.rule, "tone_offset", (n_tones,)),
+            (self.rule, "thresholds", (n_topics,)),
+        ):
+            array = getattr(owner, name)
+            _check_array(name, array, np.float64, shape)
+            require(bool(np.isfinite(array).all()), f"{name} holds a number that is not finite")
+            require(bool((np.abs(array) <= LARGEST).all()), f"{name} holds a number beyond {LARGEST:g}")
+        _check_array("weights", self.weights, np.int16, (n_terms, n_labels))
+        _check_array("subword_weights", self.subword_weights, np.int16, (len(self.subwords), n_labels))
+        require(bool((self.idf > 0).all()), "idf holds a number that is not above 0")
+        require(bool((self.idf >= 1 / LARGEST).all()), f"idf holds a number below {1 / LARGEST:g}")
+        require(0 < self.unknown_idf < np.inf, f"unknown_idf must be above 0, but is {self.unknown_idf}")
+        require(bool((self.rule.thresholds >= 0).all()), "thresholds holds a number below 0")
+        require(self.rule.fallback >= 0, f"fallback must be at least 0, but is {self.rule.fallback}")
+        require(self.rule.max_topics >= 0, f"max_topics must be at least 0, but is {self.rule.max_topics}")
+        require(0 <= self.min_known <= 1, f"min_known must be from 0 to 1, but is {self.min_known}")
+        require(self.max_mean_idf > 0, f"max_mean_idf must be above 0, but is {self.max_mean_idf}")
+
+    def _check_labels(self) -> None:
+        require(0 < len(self.labels) <= MAX_LABELS, f"expected 1 to {MAX_LABELS} labels, but got {len(self.labels)}")
+        for label in self.labels:
+            require(
+                label == label.strip() and bool(label),
+                f"a label must not be empty or padded, but got {shorten(repr(label))}",
+            )
+        require(len(set(self.labels)) == len(self.labels), "a label stands twice")
+
+    def _check_vocabulary(self) -> None:
+        for name, terms in (("words", self.words), ("subwords", self.subwords)):
+            require(_strictly_ascending(terms), f"the {name} are not sorted, each once")
+            require("" not in terms, f"one of the {name} is empty")
+            require("\n" not in "".join(terms), f"one of the {name} holds a line feed")
+        require(
+            self.pairs.dtype == np.uint32 and self.pairs.ndim == 2 and self.pairs.shape[1] == 2,
+            f"pairs must be uint32 of shape (n, 2), but is {self.pairs.dtype} of shape {self.pairs.shape}",
+        )
+        if len(self.pairs):
+            require(int(self.pairs.max()) < len(self.words), "a pair names a word that is not there")
+            keys = self.pairs[:, 0].astype(np.uint64) << np.uint64(32) | self.pairs[:, 1]
+            require(bool((keys[1:] > keys[:-1]).all()), "the pairs are not sorted, each once")
+        shortest, longest = self.subword_lengths
+        require(1 <= shortest <= longest <= 64, f"subword lengths must be 1 to 64, but are {shortest} and {longest}")
+
+
+def quantise(weights: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
+    """Round each column of `weights` to 16-bit integers and a unit.
+
+    Parameters
+    ----------
+    weights : ndarray of float, shape (n_terms, n_labels)
+
+    Returns
+    -------
+    integers : ndarray of int16, shape (n_terms, n_labels)
+    unit : ndarray of float64, shape (n_labels,)
+        ``integers * unit`` is within half a unit of `weights`.
+
+    Examples
+    --------
+    >>> quantise(np.array([[1.0, 0.0], [-0.5, 0.0]]))[0].tolist()
+    [[32767, 0], [-16384, 0]]
+    """
+    largest = np.abs(weights).max(axis=0, initial=0.0).astype(np.float64)
+    unit = np.where(largest > 1 / LARGEST, largest / WEIGHT_MAX, 1.0)
+    return np.rint(weights / unit).astype(np.int16), unit
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise ValueError with `message` unless `condition` holds."""
+    if not condition:
+        raise ValueError(message)
+
+
+def _check_array(name: str, array: NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:
+    require(
+        array.dtype == dtype and array.shape == shape,
+        f"{name} must be {np.dtype(dtype)} of shape {shape}, but is {array.dtype} of shape {array.shape}",
+    )
+
+
+def _strictly_ascending(names: tuple[str, ...]) -> bool:
+    return all(first < second for first, second in pairwise(names))

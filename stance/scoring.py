@@ -1,0 +1,214 @@
+"""From text to decision values, in NumPy: one text at a time, so that a text's answer never depends on its batch.
+
+The decision value of a text for one label is
+
+    intercept + sum over terms of (1 + ln count) * idf * weight / norm + sum over subwords of count * weight / sqrt(n)
+
+where the terms are the words and pairs of the vocabulary, `norm` is the Euclidean norm of the terms' values, and `n` is
+the number of tokens. Subwords never cross a token and their counts are linear, so a token's subword weights are added
+up once and kept: a word that was met before costs no further look-up.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stance.features import subwords, token_slices, token_spans
+from stance.parameters import Parameters
+from stance.results import TermWeight
+
+__all__ = ["Scorer", "Scores"]
+
+UNKNOWN = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What is known of each of some texts before calibration.
+
+    Attributes
+    ----------
+    decisions : ndarray of float64, shape (n_texts, n_labels)
+        Decision values.
+    known : ndarray of float64, shape (n_texts,)
+        Share of tokens in the vocabulary; 0 for a text without tokens.
+    mean_idf : ndarray of float64, shape (n_texts,)
+        Mean inverse document frequency of the tokens; that of an unknown word for a text without tokens.
+    n_tokens : ndarray of int64, shape (n_texts,)
+        Number of tokens.
+    """
+
+    decisions: NDArray[np.float64]
+    known: NDArray[np.float64]
+    mean_idf: NDArray[np.float64]
+    n_tokens: NDArray[np.int64]
+
+
+class Scorer:
+    """Look-up tables over `Parameters`, and the scoring of texts with them.
+
+    Safe to use from many threads: what it remembers between texts can be computed twice but not wrongly.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Checked parameters.
+    """
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+        self._words = {word: row for row, word in enumerate(parameters.words)}
+        firsts, seconds = parameters.pairs.T.tolist() if len(parameters.pairs) else ((), ())
+        self._pairs = {pair: row for row, pair in enumerate(zip(firsts, seconds, strict=True), len(self._words))}
+        self._subwords = {subword: row for row, subword in enumerate(parameters.subwords)}
+        # Rows of subword weights added up for each known word, filled when the word is first met.
+        self._folded = np.zeros((len(self._words), len(parameters.labels)), dtype=np.int64)
+        self._is_folded = np.zeros(len(self._words), dtype=bool)
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """Score each of `texts`.
+
+        Parameters
+        ----------
+        texts : sequence of str
+
+        Returns
+        -------
+        Scores
+            Row i belongs to text i.
+        """
+        n_texts = len(texts)
+        decisions = np.tile(self.parameters.intercept, (n_texts, 1))
+        known = np.zeros(n_texts)
+        mean_idf = np.full(n_texts, self.parameters.unknown_idf)
+        n_tokens = np.zeros(n_texts, dtype=np.int64)
+        for row, text in enumerate(texts):
+            words, pairs, unknown = self._count(text)
+            n_known = sum(words.values())
+            n = n_known + sum(unknown.values())
+            if n == 0:
+                continue
+            rows, values = self._values(words, pairs)
+            idf_sum = float(self._tally(words) @ self.parameters.idf[list(words)]) if words else 0.0
+            decisions[row] += values @ self.parameters.weights[rows] * self.parameters.weight_scale
+            if self._subwords:
+                decisions[row] += self._subword_sum(words, unknown) * (self.parameters.subword_scale / np.sqrt(n))
+            known[row] = n_known / n
+            mean_idf[row] = (idf_sum + (n - n_known) * self.parameters.unknown_idf) / n
+            n_tokens[row] = n
+        return Scores(decisions, known, mean_idf, n_tokens)
+
+    def explain(self, text: str, label: int) -> list[TermWeight]:
+        """Split the decision value of `text` for one label among its words and pairs.
+
+        Parameters
+        ----------
+        text : str
+        label : int
+            The label's column.
+
+        Returns
+        -------
+        list of TermWeight
+            Every term that is in the vocabulary or has a subword in it, weightiest first; their weights and the
+            intercept add up to the decision value.
+        """
+        spans: dict[str, list[tuple[int, int]]] = {}
+        found = token_spans(text)
+        for token, start, end in found:
+            spans.setdefault(token, []).append((start, end))
+        for (first, start, _), (second, _, end) in itertools.pairwise(found):
+            spans.setdefault(f"{first} {second}", []).append((start, end))
+        words, pairs, unknown = self._count(text)
+        rows, values = self._values(words, pairs)
+        column = self.parameters.weights[rows, label] * self.parameters.weight_scale[label] * values
+        weights = dict(zip(map(self._name, rows), column.tolist(), strict=True))
+        if self._subwords:
+            unit = self.parameters.subword_scale[label] / np.sqrt(max(len(found), 1))
+            for row in words:
+                name = self.parameters.words[row]
+                weights[name] += float(self._fold([row])[0, label] * words[row] * unit)
+            for token, count in unknown.items():
+                row_weights = self._token_row(token)
+                if row_weights is not None:
+                    weights[token] = float(row_weights[label] * count * unit)
+        terms = [TermWeight(name, weight, tuple(spans[name])) for name, weight in weights.items()]
+        return sorted(terms, key=lambda term: (-abs(term.weight), term.term))
+
+    def _count(self, text: str) -> tuple[Counter[int], Counter[int], Counter[str]]:
+        """Count the known words and pairs by row, and the unknown tokens."""
+        words: Counter[int] = Counter()
+        pairs: Counter[int] = Counter()
+        unknown: Counter[str] = Counter()
+        last = UNKNOWN
+        for part in token_slices(text):
+            rows = [self._words.get(token, UNKNOWN) for token in part]
+            words.update(rows)
+            pairs.update(self._pair_rows(last, rows))
+            if UNKNOWN in words:
+                unknown.update(token for token, row in zip(part, rows, strict=True) if row == UNKNOWN)
+                del words[UNKNOWN]
+            last = rows[-1] if rows else last
+        return words, pairs, unknown
+
+    def _pair_rows(self, last: int, rows: list[int]) -> Iterator[int]:
+        """Yield the rows of the known pairs among neighbouring `rows`, which follow row `last`."""
+        get = self._pairs.get
+        for pair in zip([last, *rows], rows, strict=False):
+            row = get(pair)
+            if row is not None:
+                yield row
+
+    def _values(self, words: Counter[int], pairs: Counter[int]) -> tuple[list[int], NDArray[np.float64]]:
+        """Give the rows of the terms and their TF-IDF values, of Euclidean norm 1."""
+        rows = [*words, *pairs]
+        if not rows:
+            return rows, np.zeros(0)
+        counts = np.concatenate([self._tally(words), self._tally(pairs)])
+        values = (1.0 + np.log(counts)) * self.parameters.idf[rows]
+        return rows, values / np.sqrt(values @ values)
+
+    @staticmethod
+    def _tally(counter: Counter[int]) -> NDArray[np.float64]:
+        return np.fromiter(counter.values(), dtype=np.float64, count=len(counter))
+
+    def _subword_sum(self, words: Counter[int], unknown: Counter[str]) -> NDArray[np.float64]:
+        """Add up the subword weights of all tokens, in units of `subword_scale`."""
+        total = self._tally(words) @ self._fold(list(words))
+        for token, count in unknown.items():
+            row = self._token_row(token)
+            if row is not None:
+                total += row * count
+        return total
+
+    def _fold(self, rows: list[int]) -> NDArray[np.int64]:
+        """Give the added-up subword weights of known words, remembering them."""
+        for row in np.array(rows, dtype=np.intp)[~self._is_folded[rows]].tolist():
+            folded = self._token_row(self.parameters.words[row])
+            if folded is not None:
+                self._folded[row] = folded
+            self._is_folded[row] = True
+        return self._folded[rows]
+
+    def _token_row(self, token: str) -> NDArray[np.int64] | None:
+        """Add up the weights of a token's subwords; None where it has none in the vocabulary."""
+        grams = Counter(subwords(token, *self.parameters.subword_lengths))
+        rows = {self._subwords[gram]: count for gram, count in grams.items() if gram in self._subwords}
+        if not rows:
+            return None
+        counts = np.array(list(rows.values()), dtype=np.int64)
+        return counts @ self.parameters.subword_weights[list(rows)].astype(np.int64)
+
+    def _name(self, row: int) -> str:
+        """Give the word, or the two words with a space between, of one row of `weights`."""
+        n_words = len(self._words)
+        if row < n_words:
+            return self.parameters.words[row]
+        first, second = self.parameters.pairs[row - n_words].tolist()
+        return f"{self.parameters.words[first]} {self.parameters.words[second]}"

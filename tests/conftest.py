@@ -1,0 +1,66 @@
+"""The models that the tests share, each trained once a session."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import stance
+
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+
+
+@pytest.fixture(scope="session")
+def paragraphs() -> pd.DataFrame:
+    """The paragraphs written for the project."""
+    return pd.read_csv(FIXTURES / "paragraphs.csv", keep_default_na=False)
+
+
+@pytest.fixture(scope="session")
+def default_model() -> stance.Model:
+    return stance.load()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(paragraphs: pd.DataFrame) -> stance.Model:
+    """Topics and tone from 120 paragraphs, some labels too rare to cross-validate."""
+    return _trained(paragraphs.iloc[:120])
+
+
+@pytest.fixture(scope="session")
+def topics_model(paragraphs: pd.DataFrame) -> stance.Model:
+    return _trained(paragraphs.iloc[:60], tone=None)
+
+
+@pytest.fixture(scope="session")
+def tone_model(paragraphs: pd.DataFrame) -> stance.Model:
+    return _trained(paragraphs.iloc[:60], topics=None)
+
+
+@pytest.fixture(scope="session")
+def two_row_model() -> stance.Model:
+    """The least there is to learn from, with labels that no codebook has."""
+    rows = pd.DataFrame(
+        {
+            "text": ["жители пришли на площадь", "рынок вырос снова"],
+            "topics": ["Площадь", "Рынок"],
+            "tone": ["да", "нет"],
+        }
+    )
+    return _trained(rows)
+
+
+@pytest.fixture(params=["default", "tiny", "topics", "tone", "two_row"])
+def any_model(request: pytest.FixtureRequest) -> stance.Model:
+    """Every kind of model, one after the other: what holds for it holds for all."""
+    model: stance.Model = request.getfixturevalue(f"{request.param}_model")
+    return model
+
+
+def _trained(rows: pd.DataFrame, **columns: None) -> stance.Model:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stance.StanceWarning)
+        return stance.train(rows, progress=False, **columns)

@@ -1,0 +1,83 @@
+"""The data written for the project is what its README says, and the shipped model answers it sensibly."""
+
+from __future__ import annotations
+
+import pandas as pd
+from conftest import FIXTURES
+
+import stance
+from stance.taxonomy import TONES, TOPICS
+from training.build import text_id
+
+TOPIC_NAMES = [topic.name for topic in TOPICS]
+TONE_NAMES = [tone.name for tone in TONES]
+
+
+def test_there_are_enough_paragraphs_of_every_label(paragraphs: pd.DataFrame) -> None:
+    assert len(paragraphs) >= 400
+    topics = paragraphs["topics"].str.split("|").explode().value_counts()
+    assert all(topics[name] >= 30 for name in TOPIC_NAMES)
+    tones = paragraphs["tone"].value_counts()
+    assert all(tones[name] >= 60 for name in TONE_NAMES)
+    assert set(tones.index) == set(TONE_NAMES)
+    assert set(topics.index) == {*TOPIC_NAMES, ""}
+
+
+def test_paragraphs_are_told_apart_by_the_id_of_their_text(paragraphs: pd.DataFrame) -> None:
+    assert paragraphs["id"].is_unique
+    assert paragraphs["text"].map(text_id).equals(paragraphs["id"])
+
+
+def test_topics_stand_in_the_codebooks_order_and_are_at_most_four(paragraphs: pd.DataFrame) -> None:
+    for cell in paragraphs["topics"]:
+        names = cell.split("|") if cell else []
+        assert names == [name for name in TOPIC_NAMES if name in names]
+        assert len(names) <= 4
+
+
+def test_voices_countries_and_years_vary(paragraphs: pd.DataFrame) -> None:
+    assert paragraphs["voice"].nunique() >= 5
+    assert paragraphs["country"].nunique() >= 100
+    assert paragraphs["year"].between(1945, 2026).all()
+    assert paragraphs["year"].nunique() >= 50
+
+
+def test_articles_come_out_as_labelled_for_the_most_part(default_model: stance.Model) -> None:
+    """The articles are not in the training data."""
+    labels = pd.read_csv(FIXTURES / "article-labels.csv", keep_default_na=False)
+    n_right_tone = n_common_topic = n_topical = 0
+    for name, expected in labels.groupby("article"):
+        text = (FIXTURES / str(name)).read_bytes().decode("utf-8")
+        document = default_model.classify_document(text)
+        assert len(document.paragraphs) == len(expected) >= 8
+        for paragraph, first_words, topics, tone in zip(
+            document.paragraphs, expected["first_words"], expected["topics"], expected["tone"], strict=True
+        ):
+            assert paragraph.text.split()[:5] == first_words.split()
+            n_right_tone += paragraph.tone == tone
+            n_topical += bool(topics)
+            n_common_topic += bool(topics) and bool(set(paragraph.topics) & set(topics.split("|")))
+    assert n_right_tone >= 0.7 * len(labels)
+    assert n_common_topic >= 0.8 * n_topical
+
+
+def test_other_languages_get_no_answer(default_model: stance.Model) -> None:
+    foreign = pd.read_csv(FIXTURES / "languages.csv")
+    assert foreign["language"].nunique() == 30
+    answered = [
+        language
+        for language, answer in zip(foreign["language"], default_model.classify_many(foreign["text"]), strict=True)
+        if answer.abstained is None
+    ]
+    assert len(answered) <= 0.02 * len(foreign), answered
+
+
+def test_english_is_answered(default_model: stance.Model, paragraphs: pd.DataFrame) -> None:
+    answers = default_model.classify_many(paragraphs["text"])
+    assert [answer.abstained for answer in answers if answer.abstained] == []
+
+
+def test_off_topic_english_is_neutral_for_the_most_part(default_model: stance.Model) -> None:
+    texts = pd.read_csv(FIXTURES / "off-topic.csv")["text"]
+    tones = [answer.tone for answer in default_model.classify_many(texts)]
+    assert sum(tone in ("neutral", None) for tone in tones) >= 0.9 * len(tones)

@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from scipy.special import expit, softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from threadpoolctl import threadpool_limits
+
+from stance import heads
+from stance.counting import Corpus, Vocabulary
+from stance.heads import STRENGTHS, Trainer, Unseen
+from stance.labelled import Targets
+
+WORDS = [f"{first}{second}" for first in ("ba", "de", "fi", "go") for second in ("ka", "lo", "mu", "ne", "pi", "ru")]
+N_TEXTS = 60
+ROWS = np.arange(N_TEXTS)
+FOLD = (ROWS[ROWS % 3 != 0], ROWS[ROWS % 3 == 0])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """As in `train`: many small sums are faster so."""
+    with threadpool_limits(1):
+        yield
+
+
+def corpus_of(seed: int = 0) -> Corpus:
+    generator = np.random.default_rng(seed)
+    return Corpus.read([" ".join(generator.choice(WORDS, 8)) for _ in ROWS])
+
+
+def targets_of(corpus: Corpus, n_topics: int = 3, n_tones: int = 3, noise: float = 0.1) -> Targets:
+    """Labels that some words speak for; each tenth row has no tone."""
+    generator = np.random.default_rng(1)
+    counts = corpus.counts.toarray()
+    topics = (counts[:, :n_topics] > 0) ^ (generator.random((N_TEXTS, n_topics)) < noise)
+    tones = counts[:, 4 : 4 + max(n_tones, 1)].argmax(axis=1)
+    tones[::10] = -1
+    return Targets(topics, tones if n_tones else np.full(N_TEXTS, -1), n_tones)
+
+
+CORPUS = corpus_of()
+TARGETS = targets_of(CORPUS)
+TRAINER = Trainer(CORPUS, TARGETS, 1, 1)
+
+
+def with_topics(topics: np.ndarray) -> Trainer:
+    return Trainer(CORPUS, Targets(topics, np.full(N_TEXTS, -1), 0), 1, 1)
+
+
+def with_tones(tones: np.ndarray, n_tones: int) -> Trainer:
+    return Trainer(CORPUS, Targets(np.zeros((N_TEXTS, 0), dtype=bool), tones, n_tones), 1, 1)
+
+
+# Fitting --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_heads_are_those_of_scikit_learn_on_the_same_features() -> None:
+    vocabulary, (weights, intercepts) = TRAINER.fit(ROWS, (3.0, 30.0))
+    features = vocabulary.transform(CORPUS, ROWS)
+    decisions = features @ weights + intercepts
+    for topic in range(3):
+        head = LogisticRegression(C=3.0, max_iter=1000).fit(features, TARGETS.topics[:, topic])
+        np.testing.assert_allclose(decisions[:, topic], head.decision_function(features), atol=1e-5)
+    labelled = TARGETS.tones >= 0
+    head = LogisticRegression(C=30.0, max_iter=1000).fit(features[labelled], TARGETS.tones[labelled])
+    np.testing.assert_allclose(decisions[:, 3:], head.decision_function(features), atol=1e-5)
+
+
+def test_two_tones_have_the_probabilities_of_the_binary_head() -> None:
+    tones = (TARGETS.tones == 1).astype(np.int64)
+    vocabulary, (weights, intercepts) = with_tones(tones, 2).fit(ROWS, (1.0, 10.0))
+    features = vocabulary.transform(CORPUS, ROWS)
+    head = LogisticRegression(C=10.0, max_iter=1000).fit(features, tones)
+    np.testing.assert_allclose(
+        softmax(features @ weights + intercepts, axis=1), head.predict_proba(features), atol=1e-6
+    )
+
+
+def test_only_the_rows_asked_for_are_learned_from() -> None:
+    train_rows, test_rows = FOLD
+    topics, tones = TARGETS.topics.copy(), TARGETS.tones.copy()
+    topics[test_rows] = ~topics[test_rows]
+    tones[test_rows] = -1
+    other = Trainer(CORPUS, Targets(topics, tones, 3), 1, 1)
+    for one, two in zip(TRAINER.fit(train_rows, (10.0, 10.0))[1], other.fit(train_rows, (10.0, 10.0))[1], strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_the_number_of_jobs_does_not_change_the_heads() -> None:
+    two_jobs = Trainer(CORPUS, TARGETS, 1, 2)
+    for one, two in zip(TRAINER.fit(ROWS, (10.0, 10.0))[1], two_jobs.fit(ROWS, (10.0, 10.0))[1], strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_a_vocabulary_keeps_what_enough_texts_have() -> None:
+    rare = Corpus.read(["peace treaty"] * 2 + ["peace talks"])
+    targets = Targets(np.array([[True], [False], [True]]), np.full(3, -1), 0)
+    for min_df, words in ((1, ["peace", "talks", "treaty"]), (2, ["peace", "treaty"])):
+        vocabulary = Trainer(rare, targets, min_df, 1).fit(np.arange(3), (1.0, 1.0))[0]
+        assert [rare.tokens[word] for word in vocabulary.words] == words
+
+
+def test_a_vocabulary_keeps_at_most_so_many_terms_of_a_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "MAX_TERMS", 7)
+    vocabulary, (weights, _) = TRAINER.fit(ROWS, (1.0, 1.0))
+    assert (len(vocabulary.words), len(vocabulary.pairs), len(vocabulary.subwords)) == (7, 7, 7)
+    assert weights.shape == (21, 6)
+
+
+# Labels that tell nothing apart ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("value", "odds"), [(True, N_TEXTS + 1), (False, 1 / (N_TEXTS + 1))])
+def test_a_topic_of_all_texts_or_of_none_has_only_an_intercept(value: bool, odds: float) -> None:
+    topics = np.column_stack([TARGETS.topics[:, 0], np.full(N_TEXTS, value)])
+    weights, intercepts = with_topics(topics).fit(ROWS, (1.0, 1.0))[1]
+    assert weights[:, 0].any()
+    assert not weights[:, 1].any()
+    assert intercepts[1] == pytest.approx(np.log(odds))
+
+
+def test_a_tone_that_no_text_has_counts_as_one_imagined_text_in_all() -> None:
+    tones = np.where(TARGETS.tones == 2, -1, TARGETS.tones)
+    weights, intercepts = with_tones(tones, 3).fit(ROWS, (1.0, 10.0))[1]
+    two_tones, of_two = with_tones(tones, 2).fit(ROWS, (1.0, 10.0))[1]
+    np.testing.assert_array_equal(weights[:, :2], two_tones)
+    np.testing.assert_array_equal(intercepts[:2], of_two)
+    assert not weights[:, 2].any()
+    assert intercepts[2] == pytest.approx(-np.log((tones >= 0).sum() + 3))
+
+
+@pytest.mark.parametrize("n_tones", [1, 2])
+def test_one_tone_has_only_an_intercept(n_tones: int) -> None:
+    weights, intercepts = with_tones(np.zeros(N_TEXTS, dtype=np.int64), n_tones).fit(ROWS, (1.0, 1.0))[1]
+    assert not weights.any()
+    np.testing.assert_allclose(intercepts, [0, -np.log(N_TEXTS + 2)][:n_tones])
+
+
+def test_where_no_text_has_a_tone_all_tones_are_alike() -> None:
+    weights, intercepts = with_tones(np.full(N_TEXTS, -1), 3).fit(ROWS, (1.0, 1.0))[1]
+    assert not weights.any()
+    np.testing.assert_allclose(softmax(intercepts), [1 / 3] * 3)
+
+
+def test_without_a_word_to_tell_by_there_is_the_frequency_of_the_labels() -> None:
+    texts = Corpus.read(["a", "!", "b", "treaty"])
+    targets = Targets(np.array([[True], [True], [False], [False]]), np.array([0, 1, 1, 2]), 3)
+    unseen = Trainer(texts, targets, 1, 1).hold_out(np.arange(3), np.array([3]), (1.0, 1.0))
+    assert expit(unseen.decisions[0, 0]) == pytest.approx(3 / 5)
+    np.testing.assert_allclose(np.exp(unseen.decisions[0, 1:]), [1 / 3, 2 / 3, 1 / 6])
+
+
+# Scoring what was held out --------------------------------------------------------------------------------------------
+
+
+def test_what_was_held_out_is_scored_by_a_fit_on_the_others() -> None:
+    train_rows, test_rows = FOLD
+    unseen = TRAINER.hold_out(train_rows, test_rows, (3.0, 10.0))
+    vocabulary, (weights, intercepts) = TRAINER.fit(train_rows, (3.0, 10.0))
+    np.testing.assert_array_equal(unseen.rows, test_rows)
+    np.testing.assert_array_equal(unseen.fold, np.zeros(len(test_rows)))
+    np.testing.assert_allclose(unseen.decisions, vocabulary.transform(CORPUS, test_rows) @ weights + intercepts)
+    known, mean_idf = vocabulary.familiarity(CORPUS, test_rows)
+    np.testing.assert_array_equal(unseen.known, known)
+    np.testing.assert_array_equal(unseen.mean_idf, mean_idf)
+
+
+def test_a_tone_that_only_held_out_texts_have_is_scored_without_a_complaint() -> None:
+    train_rows, test_rows = FOLD
+    tones = np.where(np.isin(ROWS, test_rows[:2]), 2, TARGETS.tones.clip(0, 1))
+    unseen = with_tones(tones, 3).hold_out(train_rows, test_rows, (1.0, 1.0))
+    assert np.isfinite(unseen.decisions).all()
+    assert (unseen.decisions.argmax(axis=1) != 2).all()
+
+
+def test_texts_without_words_have_no_familiarity_but_are_scored() -> None:
+    texts = Corpus.read(["peace treaty", "war", "!", "peace war unheard"])
+    targets = Targets(np.array([[True], [False], [True], [False]]), np.full(4, -1), 0)
+    unseen = Trainer(texts, targets, 1, 1).hold_out(np.array([0, 1]), np.array([2, 3]), (1.0, 1.0))
+    assert unseen.decisions.shape == (2, 1)
+    np.testing.assert_allclose(unseen.known, [2 / 3])
+
+
+# Choosing the penalty -------------------------------------------------------------------------------------------------
+
+
+def losses(trainer: Trainer) -> np.ndarray:
+    """The log-loss of the topics and of tone on the test rows, for every strength."""
+    test = trainer.targets.take(FOLD[1])
+    rows = []
+    for strength in STRENGTHS:
+        decisions = trainer.hold_out(*FOLD, (strength, strength)).decisions
+        n_topics = test.topics.shape[1]
+        topics = [
+            log_loss(test.topics[:, topic], expit(decisions[:, topic]), labels=[0, 1]) for topic in range(n_topics)
+        ]
+        labelled = test.tones >= 0
+        tone = 0.0
+        if test.n_tones:
+            chances = softmax(decisions[labelled, n_topics:], axis=1)
+            tone = log_loss(test.tones[labelled], chances, labels=range(test.n_tones))
+        rows.append((np.mean(topics) if topics else 0.0, tone))
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1, 0.4])
+def test_the_strengths_have_the_least_log_loss_on_the_fold(noise: float) -> None:
+    trainer = Trainer(CORPUS, targets_of(CORPUS, noise=noise), 1, 1)
+    best = losses(trainer).argmin(axis=0)
+    assert trainer.search(FOLD, 0) == (STRENGTHS[best[0]], STRENGTHS[best[1]])
+
+
+def test_clear_labels_take_a_smaller_penalty_than_noise() -> None:
+    clear, noisy = (Trainer(CORPUS, targets_of(CORPUS, noise=noise), 1, 1).search(FOLD, 0)[0] for noise in (0.0, 0.4))
+    assert clear > noisy
+
+
+@pytest.mark.parametrize(("n_topics", "n_tones"), [(3, 0), (0, 3), (0, 2)])
+def test_the_search_works_with_one_kind_of_label(n_topics: int, n_tones: int) -> None:
+    trainer = Trainer(CORPUS, targets_of(CORPUS, n_topics, n_tones), 1, 1)
+    best = losses(trainer).argmin(axis=0)
+    kind = 0 if n_topics else 1
+    assert trainer.search(FOLD, 0)[kind] == STRENGTHS[best[kind]]
+
+
+def test_the_search_works_where_the_fold_has_no_tone_to_judge_by() -> None:
+    tones = np.where(np.isin(ROWS, FOLD[1]), -1, TARGETS.tones)
+    trainer = Trainer(CORPUS, Targets(TARGETS.topics, tones, 3), 1, 1)
+    assert trainer.search(FOLD, 0)[0] == TRAINER.search(FOLD, 0)[0]
+
+
+def test_the_search_looks_at_a_sample_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[np.ndarray] = []
+    transform = Vocabulary.transform
+
+    def watched(self: Vocabulary, corpus: Corpus, rows: np.ndarray) -> object:
+        seen.append(rows)
+        return transform(self, corpus, rows)
+
+    monkeypatch.setattr(Vocabulary, "transform", watched)
+    monkeypatch.setattr(heads, "SEARCH_ROWS", 15)
+    first = TRAINER.search(FOLD, 0)
+    assert [len(rows) for rows in seen] == [15, 15]
+    assert set(seen[0]) <= set(FOLD[0])
+    assert set(seen[1]) <= set(FOLD[1])
+    assert TRAINER.search(FOLD, 0) == first
+    np.testing.assert_array_equal(seen[2], seen[0])
+    TRAINER.search(FOLD, 1)
+    assert not np.array_equal(seen[4], seen[0])
+
+
+def test_the_search_looks_at_the_most_frequent_topics(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "SEARCH_TOPICS", 1)
+    generator = np.random.default_rng(0)
+    rare_and_clear = CORPUS.counts.toarray()[:, 0] > 0
+    frequent_and_random = generator.random(N_TEXTS) < 0.5
+    assert frequent_and_random[FOLD[0]].sum() > rare_and_clear[FOLD[0]].sum()
+    both = with_topics(np.column_stack([rare_and_clear, frequent_and_random])).search(FOLD, 0)
+    assert both == with_topics(frequent_and_random[:, np.newaxis]).search(FOLD, 0)
+    assert both != with_topics(rare_and_clear[:, np.newaxis]).search(FOLD, 0)
+
+
+# What held-out texts say of unfamiliar ones ---------------------------------------------------------------------------
+
+
+def test_joining_numbers_the_folds() -> None:
+    part = Unseen(np.array([4, 7]), np.zeros(2, dtype=np.int64), np.ones((2, 3)), np.array([0.5]), np.array([2.0]))
+    unseen = Unseen.empty(3).joined(part).joined(part).joined(part)
+    assert unseen.rows.tolist() == [4, 7] * 3
+    assert unseen.fold.tolist() == [0, 0, 1, 1, 2, 2]
+    assert unseen.decisions.shape == (6, 3)
+    assert unseen.known.tolist() == [0.5] * 3
+    assert unseen.mean_idf.tolist() == [2.0] * 3
+
+
+def test_the_limits_come_from_the_least_familiar_texts() -> None:
+    known = np.linspace(0.2, 1.0, 1001)
+    mean_idf = np.linspace(1.0, 5.0, 1001)
+    unseen = Unseen(ROWS, ROWS, np.zeros((N_TEXTS, 1)), known, mean_idf)
+    assert unseen.min_known == pytest.approx(0.5 * 0.2008)
+    assert unseen.max_mean_idf(7.0) == pytest.approx(4.996 + (7.0 - 4.996) / 3)
+
+
+def test_without_held_out_texts_no_text_is_too_unfamiliar() -> None:
+    unseen = Unseen.empty(2)
+    assert unseen.decisions.shape == (0, 2)
+    assert unseen.min_known == 0
+    assert unseen.max_mean_idf(7.0) == 7

@@ -1,0 +1,171 @@
+"""Answers: frozen, picklable, printable, JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stance.results import Classification, Document, Paragraph, TermWeight, first_words, none_if_nan, scale_text
+
+NAN = float("nan")
+ANSWER = Classification(
+    topics=("trade", "energy"),
+    tone="cooperative",
+    tone_score=0.625,
+    probabilities={"trade": 0.91, "energy": 0.5, "health": 0.01},
+    tones={"cooperative": 0.75, "tense": 0.125, "neutral": 0.125},
+    known=0.875,
+    abstained=None,
+)
+NO_TOPIC = Classification((), "neutral", -0.25, {"trade": 0.1}, {"neutral": 0.996, "tense": 0.004}, 1.0, None)
+TOPICS_ONLY = Classification(("trade",), None, NAN, {"trade": 0.987}, {}, 0.5, None)
+TONE_ONLY = Classification((), "да", NAN, {}, {"да": 0.6, "нет": 0.4}, 0.5, None)
+SILENT = Classification((), None, NAN, {}, {}, 0.126, "too little known text")
+EMPTY = Classification((), None, NAN, {}, {}, 0.0, "empty")
+PARAGRAPH = Paragraph("Steel flows.", 3, 15, ANSWER)
+DOCUMENT = Document((PARAGRAPH, Paragraph("A " * 50, 17, 117, SILENT)), ANSWER)
+TERM = TermWeight("free trade", 1.5, ((0, 10), (20, 30)))
+EVERY: list[Any] = [
+    ANSWER, NO_TOPIC, TOPICS_ONLY, TONE_ONLY, SILENT, EMPTY, PARAGRAPH, DOCUMENT, Document((), EMPTY), TERM,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("result", EVERY)
+def test_results_are_frozen_and_have_no_other_attributes(result: Any) -> None:
+    for field in dataclasses.fields(result):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(result, field.name, None)
+    assert not hasattr(result, "__dict__")
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("result", EVERY)
+def test_results_come_back_from_pickle(result: Any, protocol: int) -> None:
+    copy = pickle.loads(pickle.dumps(result, protocol))
+    assert type(copy) is type(result)
+    assert repr(copy) == repr(result)
+
+
+@pytest.mark.parametrize("result", EVERY)
+def test_to_dict_goes_through_json_and_back(result: Any) -> None:
+    plain = result.to_dict()
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+
+
+def test_equal_answers_are_equal() -> None:
+    assert dataclasses.replace(ANSWER) == ANSWER
+    assert dataclasses.replace(ANSWER, known=0.5) != ANSWER
+    assert dataclasses.replace(TERM) == TERM
+    assert hash(TERM) == hash(dataclasses.replace(TERM))
+
+
+def test_classification_to_dict() -> None:
+    assert ANSWER.to_dict() == {
+        "topics": ["trade", "energy"],
+        "tone": "cooperative",
+        "tone_score": 0.625,
+        "probabilities": {"trade": 0.91, "energy": 0.5, "health": 0.01},
+        "tones": {"cooperative": 0.75, "tense": 0.125, "neutral": 0.125},
+        "known": 0.875,
+        "abstained": None,
+    }
+    assert SILENT.to_dict() == {
+        "topics": [],
+        "tone": None,
+        "tone_score": None,
+        "probabilities": {},
+        "tones": {},
+        "known": 0.126,
+        "abstained": "too little known text",
+    }
+
+
+def test_to_dict_gives_copies() -> None:
+    plain = ANSWER.to_dict()
+    plain["probabilities"]["trade"] = 0.0
+    plain["tones"].clear()
+    assert (ANSWER.probabilities["trade"], len(ANSWER.tones)) == (0.91, 3)
+
+
+def test_paragraph_document_and_term_to_dict() -> None:
+    assert PARAGRAPH.to_dict() == {"start": 3, "end": 15, "text": "Steel flows.", **ANSWER.to_dict()}
+    assert DOCUMENT.to_dict() == {
+        **ANSWER.to_dict(),
+        "paragraphs": [paragraph.to_dict() for paragraph in DOCUMENT.paragraphs],
+    }
+    assert TERM.to_dict() == {"term": "free trade", "weight": 1.5, "spans": [[0, 10], [20, 30]]}
+
+
+def test_paragraph_passes_its_answer_through() -> None:
+    assert (PARAGRAPH.topics, PARAGRAPH.tone, PARAGRAPH.tone_score) == (("trade", "energy"), "cooperative", 0.625)
+
+
+def test_document_passes_its_answer_through() -> None:
+    for name in (field.name for field in dataclasses.fields(Classification)):
+        assert getattr(DOCUMENT, name) is getattr(ANSWER, name)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (ANSWER, "topics  trade 0.91, energy 0.50\ntone    cooperative 0.75  (score +0.62)\nknown   88% of the words"),
+        (NO_TOPIC, "topics  none\ntone    neutral 1.00  (score -0.25)\nknown   100% of the words"),
+        (TOPICS_ONLY, "topics  trade 0.99\nknown   50% of the words"),
+        (TONE_ONLY, "tone    да 0.60\nknown   50% of the words"),
+        (SILENT, "no answer: too little known text (13% of the words known)"),
+        (EMPTY, "no answer: empty (0% of the words known)"),
+    ],
+)
+def test_classification_as_text(answer: Classification, text: str) -> None:
+    assert str(answer) == text
+
+
+def test_document_as_text() -> None:
+    assert str(DOCUMENT) == (
+        "document of 2 paragraphs\n"
+        "topics  trade, energy\n"
+        "tone    cooperative  (score +0.62)\n"
+        "\n"
+        "[1] Steel flows.\n"
+        "topics  trade 0.91, energy 0.50\n"
+        "tone    cooperative 0.75  (score +0.62)\n"
+        "known   88% of the words\n"
+        "\n"
+        f"[2] {'A ' * 35}A…\n"
+        "no answer: too little known text (13% of the words known)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (EMPTY, "document of 0 paragraphs\nno answer: empty (0% of the words known)"),
+        (NO_TOPIC, "document of 0 paragraphs\ntopics  none\ntone    neutral  (score -0.25)"),
+        (TOPICS_ONLY, "document of 0 paragraphs\ntopics  trade"),
+        (TONE_ONLY, "document of 0 paragraphs\ntone    да"),
+    ],
+)
+def test_document_without_paragraphs_as_text(answer: Classification, text: str) -> None:
+    assert str(Document((), answer)) == text
+
+
+@given(st.floats())
+def test_only_nan_becomes_none(value: float) -> None:
+    assert none_if_nan(value) is None if math.isnan(value) else none_if_nan(value) == value
+    assert scale_text(value) == ("" if math.isnan(value) else f"  (score {value:+.2f})")
+
+
+@settings(deadline=None)
+@given(text=st.text(), width=st.integers(2, 30))
+def test_first_words_are_one_line_that_begins_the_text(text: str, width: int) -> None:
+    line = first_words(text, width)
+    assert len(line) <= width
+    assert " ".join(text.split()).startswith(line.removesuffix("…"))
+    assert line == " ".join(line.split())
