@@ -107,7 +107,7 @@ def _score(options: argparse.Namespace) -> None:
             _warn(f"{table.path}: the answers replace the columns {listed(replaced)}: keep both with --prefix")
         columns = table.columns + [name for name in added if name not in table.columns]
         kind = "jsonl" if options.json else "csv"
-        schema = None if table.kind == "jsonl" else _schema(table, added, options.prefix)
+        schema = _schema(table, added, options.prefix)
         with RowWriter(options.output, columns, kind, schema) as writer, tqdm(unit="row", disable=None) as bar:
             for rows in _batches(table):
                 texts = [_text(row, options.text, table.path) for row in rows]
@@ -273,14 +273,14 @@ def _batches(table: Table) -> Iterator[list[Row]]:
 
 
 def _schema(table: Table, added: Sequence[str], prefix: str) -> Any:
-    """Give the types of the output as a Parquet file: those of the input, text for CSV, and those of the answers."""
+    """Give the types of the output as a Parquet file: those of the input where it has any, and those of the answers."""
     try:
         import pyarrow as pa
     except ImportError:
         return None
     from stance.frame import TEXT_COLUMNS
 
-    types = {name: pa.string() for name in table.columns}
+    types = {name: pa.string() for name in table.columns if table.kind == "csv"}
     if table.schema is not None:
         types = dict(zip(table.schema.names, table.schema.types, strict=True))
     types.update({name: pa.string() if name.removeprefix(prefix) in TEXT_COLUMNS else pa.float64() for name in added})

@@ -328,7 +328,8 @@ def _warn_of_rare_labels(
     if rare:
         name = rare[0][0]
         column = "topics" if name in topic_names else "tone"
-        row = next(row for row in range(len(labelled)) if _has(labelled, row, name))
+        having = [row for row in range(len(labelled)) if _has(labelled, row, name)]
+        row = min(having, key=lambda row: labelled.places[row][1])
         _warn(
             f"{labelled.where(row, column)}too few rows to cross-validate (fewer than {MIN_EXAMPLES}): "
             f"{listed(f'{label!r} ({count})' for label, count in rare)}. Such a topic shares the calibration and the "

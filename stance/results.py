@@ -175,7 +175,8 @@ class Document:
         }
 
     def __str__(self) -> str:
-        parts = [f"document of {len(self.paragraphs)} paragraphs"]
+        n_paragraphs = len(self.paragraphs)
+        parts = [f"document of {n_paragraphs} paragraph{'s' * (n_paragraphs != 1)}"]
         if self.abstained is not None:
             parts.append(str(self.classification))
         else:

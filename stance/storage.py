@@ -124,8 +124,8 @@ def read(path: str | Path) -> Parameters:
     try:
         # O_NONBLOCK: a named pipe in place of the file is refused, not waited for.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        reason = getattr(error, "strerror", None) or str(error)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "there is a null character in the path"  # which is a ValueError
         raise ModelFileError(path, f"{reason}. Give the path of a file made by Model.save") from None
     try:
         status = os.fstat(descriptor)

@@ -356,7 +356,7 @@ class RowWriter:
     kind : str, optional
         The format for standard output: "csv" or "jsonl".
     schema : pyarrow.Schema, optional
-        The types of a Parquet file; by default found from the first rows.
+        The types of a Parquet file's columns, or of some; those of the others are found from the first rows.
     """
 
     def __init__(
@@ -429,12 +429,22 @@ class RowWriter:
 
         try:
             columns = {name: [row.get(name) for row in rows] for name in self.columns}
+            if self._parquet is None:
+                self._schema = self._full_schema(pa, columns)
             table = pa.Table.from_pydict(columns, schema=self._schema)
         except (pa.ArrowException, OverflowError, UnicodeError) as error:
             message = f"a column does not fit into Parquet, write JSONL instead: {error}"
             raise TableError(message, self.path) from None
         if self._parquet is None:
-            self._schema = table.schema
             self._parquet = parquet.ParquetWriter(self._file, table.schema)
         if rows:
             self._parquet.write_table(table)
+
+    def _full_schema(self, pa: Any, columns: dict[str, list[Any]]) -> Any:
+        """Give every column a type: the one it was given, or else that of its first values; text if all are missing."""
+        types = {} if self._schema is None else dict(zip(self._schema.names, self._schema.types, strict=True))
+        for name, values in columns.items():
+            if name not in types:
+                found = pa.array(values).type
+                types[name] = pa.string() if pa.types.is_null(found) else found
+        return pa.schema([(name, types[name]) for name in self.columns])

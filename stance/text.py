@@ -40,6 +40,8 @@ def check_texts(texts: object) -> list[str]:
     """
     if isinstance(texts, str):
         raise TypeError("expected several texts, but got one str: use classify(text), or put it in a list")
+    if hasattr(texts, "columns"):
+        raise TypeError("expected several texts, but got a data frame: use score(frame), or pass its text column")
     if not hasattr(texts, "__iter__"):
         raise TypeError(f"expected several texts, such as a list of str, but got {type(texts).__name__}")
     return [check_text(text, position) for position, text in enumerate(texts)]

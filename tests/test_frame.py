@@ -109,7 +109,7 @@ def test_a_frame_without_rows_gets_the_columns(any_model: stance.Model, dtype: A
     assert answers.dtypes.drop("text").to_dict() == full.dtypes.drop("text").to_dict()
 
 
-@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT, np.float32("nan"), np.datetime64("NaT")])
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT, np.float32("nan"), np.datetime64("NaT", "s")])
 def test_a_missing_text_has_missing_answers_without_a_warning(tiny_model: stance.Model, missing: object) -> None:
     answers = scored(tiny_model, [PEACE, missing, WAR], probabilities=True, codes=stance.taxonomy.SCHEMES)
     assert answers.drop(columns="text").iloc[1].isna().all()

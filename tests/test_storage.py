@@ -422,7 +422,7 @@ def test_a_long_wrong_value_is_cut_in_the_message() -> None:
 def test_a_null_character_in_a_path_is_refused() -> None:
     with pytest.raises(ModelFileError) as caught:
         read("a\0b")
-    assert caught.value.reason == "embedded null byte. Give the path of a file made by Model.save"
+    assert caught.value.reason == "there is a null character in the path. Give the path of a file made by Model.save"
 
 
 def test_a_relative_path_is_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -505,7 +505,7 @@ def test_standard_output_keeps_what_was_written_before_a_failure(
     assert not buffer.closed
 
 
-@pytest.mark.parametrize("value", [None, float("nan"), np.float32("nan"), pd.NaT, pd.NA, np.datetime64("NaT")])
+@pytest.mark.parametrize("value", [None, float("nan"), np.float32("nan"), pd.NaT, pd.NA, np.datetime64("NaT", "s")])
 def test_missing_values(value: object) -> None:
     assert is_missing(value) is True
 

@@ -232,3 +232,11 @@ def test_texts_are_read_once_from_any_iterable() -> None:
     assert check_texts(pd.Series(["a", "b"], index=[5, 5])) == ["a", "b"]
     assert check_texts(()) == []
     assert check_text("\ud800") == "\ud800"
+
+
+def test_a_frame_is_not_taken_for_its_column_names() -> None:
+    with pytest.raises(TypeError) as caught:
+        check_texts(pd.DataFrame({"text": ["a"]}))
+    assert str(caught.value) == (
+        "expected several texts, but got a data frame: use score(frame), or pass its text column"
+    )
