@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import stance
 from stance import learning
@@ -320,6 +321,29 @@ def test_the_number_of_jobs_does_not_count(same: bytes) -> None:
     assert bytes_of(ROWS, n_jobs=-1) == same
 
 
+def test_the_number_of_cores_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Sums over many threads come out another way than over one.
+    threads: set[int] = set()
+    fit_rule, fit_heads = learning.fit_rule, Trainer.fit
+
+    def note() -> None:
+        threads.update(pool["num_threads"] for pool in threadpool_info())
+
+    def watched_rule(*arguments: Any) -> Any:
+        note()
+        return fit_rule(*arguments)
+
+    def watched_heads(*arguments: Any) -> Any:
+        note()
+        return fit_heads(*arguments)
+
+    monkeypatch.setattr(learning, "fit_rule", watched_rule)
+    monkeypatch.setattr(Trainer, "fit", watched_heads)
+    with threadpool_limits(2):
+        trained(ROWS)
+    assert threads == {1}
+
+
 def test_a_frame_and_files_of_the_same_rows_give_the_same_model(same: bytes, tmp_path: Path) -> None:
     ROWS.to_csv(tmp_path / "rows.csv", index=False)
     ROWS.to_json(tmp_path / "rows.jsonl", orient="records", lines=True)
@@ -493,6 +517,8 @@ def test_labels_at_random_score_as_chance_does() -> None:
 
 
 def test_with_many_rows_one_fold_is_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "HOLD_OUT_ROWS", 30)
+    assert len(folds_of(PLAIN.ordered(), 0)) == 5
     monkeypatch.setattr(learning, "HOLD_OUT_ROWS", 29)
     folds = folds_of(PLAIN.ordered(), 0)
     assert len(folds) == 1
