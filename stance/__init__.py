@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from stance import taxonomy
 from stance.api import classify, classify_document, classify_many, load, score
+from stance.compiled import backend
 from stance.errors import (
     LabelError,
     MissingExtraError,
@@ -47,6 +48,7 @@ __all__ = [
     "TermWeight",
     "TextTypeError",
     "TrainingError",
+    "backend",
     "classify",
     "classify_document",
     "classify_many",

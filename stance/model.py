@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stance import storage
+from stance.compiled import scorer
 from stance.decision import pooled_tone, pooled_topics
 from stance.errors import LabelError
 from stance.parameters import Parameters
 from stance.results import Classification, Document, Paragraph, TermWeight
-from stance.scoring import Scorer, Scores
+from stance.scoring import Scores
 from stance.text import check_text, check_texts, paragraph_spans
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Model:
         self.intercept_ = parameters.intercept
         self.thresholds: Mapping[str, float] = dict(zip(self.topics, parameters.rule.thresholds.tolist(), strict=True))
         self.card = parameters.card
-        self._scorer = Scorer(parameters)
+        self._scorer = scorer(parameters)
         self._poles = _poles(self.tones)
 
     def __repr__(self) -> str:

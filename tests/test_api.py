@@ -33,6 +33,7 @@ PUBLIC = [
     "TermWeight",
     "TextTypeError",
     "TrainingError",
+    "backend",
     "classify",
     "classify_document",
     "classify_many",
@@ -107,11 +108,11 @@ def test_functions_stay_functions_after_every_module_was_imported(first: list[st
         f"import importlib, stance\nfor name in {first}: getattr(stance, name)\n"
         f"for name in {everything()}: importlib.import_module(name)\n"
         "print([type(getattr(stance, name)).__name__ for name in "
-        "('classify', 'classify_document', 'classify_many', 'evaluate', 'load', 'score', 'train')])\n"
+        "('backend', 'classify', 'classify_document', 'classify_many', 'evaluate', 'load', 'score', 'train')])\n"
         "print(type(stance.taxonomy).__name__, type(stance.Report).__name__)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == f"{['function'] * 7}\nmodule type\n"
+    assert done.stdout == f"{['function'] * 8}\nmodule type\n"
 
 
 def test_every_name_that_a_module_lists_is_there() -> None:

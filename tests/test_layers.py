@@ -22,6 +22,7 @@ ORDER = (
     "parameters",
     "storage",
     "scoring",
+    "compiled",
     "table",
     "labelled",
     "model",
@@ -60,7 +61,8 @@ def imported(nodes: Iterator[ast.AST]) -> set[str]:
             names = inside if node.module == "stance" and inside else [node.module or ""]
         else:
             continue
-        found |= {[*name.split("."), "__init__"][1] for name in names if name.split(".")[0] == "stance"}
+        own = {[*name.split("."), "__init__"][1] for name in names if name.split(".")[0] == "stance"}
+        found |= own - {"_kernel"}  # compiled: it imports nothing
     return found
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -13,15 +14,26 @@ from hypothesis import strategies as st
 
 import stance
 from stance import features
+from stance.compiled import CompiledScorer
 from stance.features import subwords, tokens
 from stance.parameters import Parameters
 from stance.scoring import Scorer
 
+MakeScorer = Callable[[Parameters], Scorer | CompiledScorer]
 WORDS = ["The", "the", "war", "prime", "minister", "peace", "qqzzvv", "рынок", "вырос", "İzmir", "ΑΣ.", "_", "!", "\n"]
 some_text = st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join) | st.text(max_size=60)
 on_any_model = settings(
     deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
+
+
+@pytest.fixture(params=[Scorer, CompiledScorer])
+def make_scorer(request: pytest.FixtureRequest) -> MakeScorer:
+    """Both ways to score."""
+    if request.param is CompiledScorer and stance.backend() == "python":
+        pytest.skip("the kernel was not built")
+    make: MakeScorer = request.param
+    return make
 
 
 def without_subwords(parameters: Parameters) -> Parameters:
@@ -85,12 +97,14 @@ def test_known_and_mean_idf_are_over_all_tokens(tiny_model: stance.Model) -> Non
     assert scores.n_tokens.tolist() == [3, 0, 1]
 
 
-def test_threads_give_the_answers_of_one(default_model: stance.Model, paragraphs: pd.DataFrame) -> None:
+def test_threads_give_the_answers_of_one(
+    default_model: stance.Model, paragraphs: pd.DataFrame, make_scorer: MakeScorer
+) -> None:
     texts = paragraphs["text"].tolist()
-    fresh = Scorer(default_model.parameters)
+    fresh = make_scorer(default_model.parameters)
     with ThreadPoolExecutor(8) as pool:
         parts = list(pool.map(lambda text: fresh.score([text]).decisions[0], texts * 2))
-    expected = default_model.decision_function(texts)
+    expected = make_scorer(default_model.parameters).score(texts).decisions
     assert (np.array(parts) == np.vstack([expected, expected])).all()
 
 
@@ -148,22 +162,24 @@ def test_models_that_lack_pairs_or_subwords_score_as_scikit_learn(
             )
 
 
-def test_without_subwords_an_unknown_word_has_no_part_in_the_score(tiny_model: stance.Model) -> None:
+def test_without_subwords_an_unknown_word_has_no_part_in_the_score(
+    tiny_model: stance.Model, make_scorer: MakeScorer
+) -> None:
     model = stance.Model(without_subwords(tiny_model.parameters))
-    assert (model.decision_function(["qqzzvv zzwarshipszz"]) == model.intercept_).all()
+    assert (make_scorer(model.parameters).score(["qqzzvv zzwarshipszz"]).decisions == model.intercept_).all()
     assert model.explain("qqzzvv zzwarshipszz", model.labels[0], k=None) == ()
 
 
 @on_any_model
 @given(texts=st.lists(some_text, min_size=1, max_size=8), data=st.data())
 def test_a_text_scores_the_same_to_the_bit_alone_or_in_any_batch(
-    any_model: stance.Model, texts: list[str], data: st.DataObject
+    any_model: stance.Model, make_scorer: MakeScorer, texts: list[str], data: st.DataObject
 ) -> None:
-    together = Scorer(any_model.parameters).score(texts)
+    together = make_scorer(any_model.parameters).score(texts)
     order = data.draw(st.permutations(range(len(texts))))
-    shuffled = any_model.decision_function([texts[row] for row in order])
+    fresh = make_scorer(any_model.parameters)
+    shuffled = fresh.score([texts[row] for row in order]).decisions
     assert (shuffled == together.decisions[order]).all()
-    fresh = Scorer(any_model.parameters)
     for row in reversed(range(len(texts))):
         alone = fresh.score([texts[row]])
         for name in ("decisions", "known", "mean_idf", "n_tokens"):

@@ -1,0 +1,167 @@
+"""The compiled kernel gives the sums of the NumPy scorer on any text, and the NumPy scorer is there without it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import stance
+from stance import compiled
+from stance.scoring import Scorer, Scores
+
+needs_kernel = pytest.mark.skipif(stance.backend() == "python", reason="the kernel was not built")
+PIECES = [
+    "the",
+    "War",
+    "prime minister",
+    "İ",
+    "İİzmir",
+    "ΑΣ",
+    "ΣΑΣ.",
+    "ß",
+    "ﬁ",
+    "ǅ",
+    "ŉ",
+    "_",
+    "9",
+    "²³",
+    "рынок",
+    "中文字符",
+]
+PIECES += ["हिन्दी", "العربية", "🙂", "𝒜𝒷", "𐐀𐐁", "\ud800", "\x00", "\n", " ", ".", "é", "e\u0301", "\u200b", "ⅷ", "㊿"]
+nasty = st.one_of(
+    st.lists(st.sampled_from(PIECES), max_size=30).map("".join),
+    st.lists(st.sampled_from(PIECES), max_size=30).map(" ".join),
+    st.text(max_size=80),
+    st.text(alphabet=st.characters(categories=["L", "M", "N", "Pc", "Cs", "Zs"]), max_size=60),
+)
+
+
+def assert_same(ours: Scores, theirs: Scores) -> None:
+    assert np.abs(ours.decisions - theirs.decisions).max(initial=0) < 1e-9
+    np.testing.assert_allclose(ours.known, theirs.known, atol=1e-12)
+    np.testing.assert_allclose(ours.mean_idf, theirs.mean_idf, atol=1e-9)
+    assert (ours.n_tokens == theirs.n_tokens).all()
+
+
+@needs_kernel
+@given(texts=st.lists(nasty, min_size=1, max_size=8))
+@settings(
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+def test_any_text_scores_the_same(any_model: stance.Model, texts: list[str]) -> None:
+    parameters = any_model.parameters
+    assert_same(compiled.CompiledScorer(parameters).score(texts), Scorer(parameters).score(texts))
+
+
+@needs_kernel
+def test_paragraphs_and_other_languages_score_the_same(default_model: stance.Model, paragraphs: pd.DataFrame) -> None:
+    texts = [*paragraphs["text"], *pd.read_csv("fixtures/languages.csv")["text"]]
+    assert_same(
+        compiled.CompiledScorer(default_model.parameters).score(texts), Scorer(default_model.parameters).score(texts)
+    )
+
+
+@needs_kernel
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 2_000_000,
+        "é" * 300_000 + " trade",
+        "peace talks " * 300_000,
+        "\ud800" * 100_000,
+        "中" * 200_000,
+        "Σ" * 99_999,
+    ],
+    ids=["one word", "one word of two bytes", "many words", "surrogates", "three bytes", "sigma"],
+)
+def test_huge_texts_score_the_same(tiny_model: stance.Model, text: str) -> None:
+    parameters = tiny_model.parameters
+    assert_same(compiled.CompiledScorer(parameters).score([text]), Scorer(parameters).score([text]))
+
+
+@needs_kernel
+@pytest.mark.parametrize("lengths", [(1, 1), (1, 4), (2, 9), (5, 5), (7, 64)])
+def test_subwords_of_any_length_score_the_same(tiny_model: stance.Model, lengths: tuple[int, int]) -> None:
+    from dataclasses import replace
+
+    from stance.features import subwords
+
+    words = ["un", "warship", "überläufer", "中文字符", "𐐀𐐁", "peace"]
+    grams = tuple(sorted({gram for word in words for gram in subwords(word, *lengths)}))
+    generator = np.random.default_rng(0)
+    weights = generator.integers(-9999, 9999, (len(grams), len(tiny_model.labels)), dtype=np.int16)
+    parameters = replace(tiny_model.parameters, subwords=grams, subword_weights=weights, subword_lengths=lengths)
+    texts = [*words, " ".join(words), "warships überläuferin xy"]
+    assert_same(compiled.CompiledScorer(parameters).score(texts), Scorer(parameters).score(texts))
+
+
+@needs_kernel
+def test_a_list_may_change_while_it_is_scored(default_model: stance.Model, paragraphs: pd.DataFrame) -> None:
+    texts = paragraphs["text"].tolist() * 20
+    expected = default_model.decision_function(texts)
+    stop = threading.Event()
+
+    def change(mine: list[str]) -> None:
+        while not stop.is_set():
+            mine[0] = mine[0][::-1]
+            mine.append("".join(["x", "y"]))
+            mine.pop()
+
+    mine = list(texts)
+    thread = threading.Thread(target=change, args=(mine,))
+    thread.start()
+    try:
+        found = compiled.CompiledScorer(default_model.parameters).score(mine[1:]).decisions
+    finally:
+        stop.set()
+        thread.join()
+    assert (found == expected[1:]).all()
+
+
+@needs_kernel
+def test_many_threads_give_the_answers_of_one(default_model: stance.Model, paragraphs: pd.DataFrame) -> None:
+    texts = paragraphs["text"].tolist()
+    scorer = compiled.CompiledScorer(default_model.parameters)
+    expected = scorer.score(texts).decisions
+    with ThreadPoolExecutor(16) as pool:
+        for found in pool.map(lambda _: scorer.score(texts).decisions, range(64)):
+            assert (found == expected).all()
+
+
+@needs_kernel
+def test_what_is_no_text_is_refused(tiny_model: stance.Model) -> None:
+    with pytest.raises(TypeError, match=r"^expected a text of type str, but got int$"):
+        compiled.CompiledScorer(tiny_model.parameters).score(["fine", 7])  # type: ignore[list-item]
+
+
+@needs_kernel
+def test_a_vocabulary_that_does_not_fit_is_refused(tiny_model: stance.Model) -> None:
+    one = np.frombuffer(b"one", dtype=np.uint8)
+    nothing = np.zeros((0, 1), dtype=np.int16)
+    vector = np.ones(1)
+    for count, message in ((2, "fewer strings than rows"), (0, "more strings than rows")):
+        with pytest.raises(ValueError, match=rf"^{message}$"):
+            compiled.Kernel(
+                one, count, np.zeros((0, 2), dtype=np.uint32), vector, 1.0, nothing, vector, one[:0], 0, 3, 5, nothing,
+                vector, vector,
+            )  # fmt: skip
+
+
+def test_without_the_kernel_numpy_scores(monkeypatch: pytest.MonkeyPatch, tiny_model: stance.Model) -> None:
+    monkeypatch.setitem(sys.modules, "stance._kernel", None)
+    try:
+        importlib.reload(compiled)
+        assert compiled.backend() == "python"
+        assert isinstance(compiled.scorer(tiny_model.parameters), Scorer)
+    finally:
+        monkeypatch.undo()
+        importlib.reload(compiled)
