@@ -39,6 +39,8 @@ class Labelled:
         The document of each row, empty where a row has none; None where the table has no such column.
     places : list of (str or None, int)
         The file and line of each row; for a frame None and the row counted from 0.
+    columns : mapping of str to str
+        The table's own names of the columns "text", "topics", "tone" and "group", as far as it has them.
     """
 
     texts: list[str] = field(default_factory=list)
@@ -46,14 +48,15 @@ class Labelled:
     tones: list[str | None] | None = None
     groups: list[str] | None = None
     places: list[tuple[str | None, int]] = field(default_factory=list)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.texts)
 
-    def where(self, row: int, column: str | None = None) -> str:
-        """Say where a row stands: ``file:line: column 'name': ``."""
+    def where(self, row: int, role: str | None = None) -> str:
+        """Say where a row, or its text, topics or tone, stands: ``file:line: column 'name': ``."""
         path, line = self.places[row]
-        return place(path, line, column)
+        return place(path, line, None if role is None else self.columns.get(role, role))
 
     def take(self, rows: Sequence[int]) -> Labelled:
         """Give some of the rows, in the order of `rows`."""
@@ -63,6 +66,7 @@ class Labelled:
             None if self.tones is None else [self.tones[row] for row in rows],
             None if self.groups is None else [self.groups[row] for row in rows],
             [self.places[row] for row in rows],
+            self.columns,
         )
 
     def ordered(self) -> Labelled:
@@ -133,6 +137,7 @@ class Labelled:
                 topics=[] if "topics" in used else None,
                 tones=[] if "tone" in used else None,
                 groups=[] if "group" in used else None,
+                columns=used,
             )
             for path, _, rows in parts:
                 for row in rows:

@@ -290,9 +290,9 @@ def _warn_of_contradictions(labelled: Labelled) -> None:
         if values is None:
             continue
         rows_of: dict[str, list[int]] = defaultdict(list)
-        for row, text in enumerate(labelled.texts):
+        for row in sorted(range(len(labelled)), key=lambda row: labelled.places[row][1]):
             if values[row] is not None:
-                rows_of[text].append(row)
+                rows_of[labelled.texts[row]].append(row)
         pairs = [
             (rows[0], other) for rows in rows_of.values() for other in rows[1:] if values[other] != values[rows[0]]
         ]

@@ -579,3 +579,13 @@ def test_the_model_has_the_decision_values_of_the_heads(monkeypatch: pytest.Monk
     assert len(rows) == 30
     decisions = vocabulary.transform(trainer.corpus, rows) @ weights + intercepts
     np.testing.assert_allclose(model.decision_function(PLAIN.ordered().texts), decisions, atol=2e-3)
+
+
+def test_a_warning_names_the_column_as_the_table_does() -> None:
+    rows = ROWS.rename(columns={"topics": "subject"})
+    rows = pd.concat([rows, rows.iloc[:1].assign(subject="qq")], ignore_index=True)
+    with pytest.warns(stance.StanceWarning) as caught:
+        stance.train(rows, topics="subject", progress=False)
+    messages = [str(warning.message) for warning in caught]
+    assert sum("column 'subject': the same text as row 0, but labelled 'qq'" in message for message in messages) == 1
+    assert not any("column 'topics'" in message for message in messages)
