@@ -43,7 +43,8 @@ def expected(model: stance.Model, texts: list[str]) -> pd.DataFrame:
         row |= {f"p_{label}": probabilities.get(label, float("nan")) for label in model.labels}
         rows.append(row)
     frame = pd.DataFrame(rows)
-    return frame.astype({name: "str" for name in ("topics", "tone") if name in frame})
+    text = pd.StringDtype(na_value=float("nan"))  # what "str" is in pandas 3
+    return frame.astype({name: text for name in ("topics", "tone") if name in frame})
 
 
 # Rows ----------------------------------------------------------------------------------------------------------------
