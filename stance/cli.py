@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import stance
 from stance.errors import StanceError, StanceWarning, TableError, listed, place
-from stance.table import BOMS, STANDARD, Row, RowWriter, Table, is_missing, unknown_encoding
+from stance.table import BOMS, STANDARD, Row, Table, is_missing, unknown_encoding
+from stance.writer import RowWriter
 
 if TYPE_CHECKING:
     from stance.model import Model

@@ -24,6 +24,7 @@ ORDER = (
     "scoring",
     "compiled",
     "table",
+    "writer",
     "labelled",
     "model",
     "frame",

@@ -22,7 +22,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stance.errors import MissingExtraError, TableError
-from stance.table import Row, RowWriter, Table, is_missing, table_format
+from stance.table import Row, Table, is_missing, table_format
+from stance.writer import RowWriter
 
 TABLES = FIXTURES / "tables"
 ENDINGS = ["a.csv", "a.csv.gz", "a.tsv", "a.jsonl", "a.ndjson.gz", "a.parquet"]
