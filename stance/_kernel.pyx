@@ -174,7 +174,6 @@ def _fill_folded():
 _fill_folded()
 
 
-
 cdef struct Text:
     int kind
     const void* data
@@ -304,7 +303,6 @@ cdef class Kernel:
         cdef int64_t n = 0, n_known = 0
         cdef int32_t last = NONE
         cdef uint32_t character
-        cdef uint8_t plain
         cdef double value, norm = 0, idf_sum = 0
         cdef int64_t count
         work.n_touched = 0
@@ -315,22 +313,17 @@ cdef class Kernel:
             if i < text.length:
                 character = PyUnicode_READ(text.kind, text.data, i)
                 if character < 128:
-                    plain = FOLDED[character]
-                    if plain:
-                        if length + 4 > work.capacity and grow(work, 2 * work.capacity) < 0:
-                            return -1
-                        work.bytes[length] = plain
-                        length += 1
-                        characters += 1
-                        continue
+                    character = FOLDED[character]
                 else:
                     character = Py_UNICODE_TOLOWER(character)
-                    if Py_UNICODE_ISALNUM(character):
-                        if length + 4 > work.capacity and grow(work, 2 * work.capacity) < 0:
-                            return -1
-                        length += put_utf8(work.bytes + length, character)
-                        characters += 1
-                        continue
+                    if not Py_UNICODE_ISALNUM(character):
+                        character = 0
+                if character:
+                    if length + 4 > work.capacity and grow(work, 2 * work.capacity) < 0:
+                        return -1
+                    length += put_utf8(work.bytes + length, character)
+                    characters += 1
+                    continue
             # 2. Look up, and 3. count.
             if characters >= 2:
                 n += 1
@@ -415,16 +408,14 @@ cdef class Kernel:
                             size += 1
                             end += 1
                     characters += 1
-                if characters < lengths and start > -1:
-                    break
                 row = find(&self.subwords.strings, window, size)
                 if row != NONE:
                     for j in range(self.n_labels):
                         sums[j] += self.subword_weights[row, j]
-                if characters < lengths or end > length:
+                if end > length:
                     break
                 start += 1
                 while start < length and start > 0 and (token[start] & 0xC0) == 0x80:
                     start += 1
-            if characters < lengths or (start == -1 and end > length):
-                return
+            if start == -1:
+                return  # the first n-gram was the whole token with its spaces: longer ones would repeat it
