@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import stance
 from stance.errors import StanceError, StanceWarning, TableError, listed, place
-from stance.table import BOMS, STANDARD, Row, Table, is_missing, unknown_encoding
+from stance.table import BOMS, STANDARD, Row, Table, import_parquet, is_missing, table_format, unknown_encoding
 from stance.writer import RowWriter
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def _score(options: argparse.Namespace) -> None:
             _warn(f"{table.path}: the answers replace the columns {listed(replaced)}: keep both with --prefix")
         columns = table.columns + [name for name in added if name not in table.columns]
         kind = "jsonl" if options.json else "csv"
-        schema = _schema(table, added, options.prefix)
+        is_parquet = table_format(options.output) == "parquet"
+        schema = _schema(table, added, options.prefix) if is_parquet else None
         with RowWriter(options.output, columns, kind, schema) as writer, tqdm(unit="row", disable=None) as bar:
             for rows in _batches(table):
                 texts = [_text(row, options.text, table.path) for row in rows]
@@ -275,10 +276,9 @@ def _batches(table: Table) -> Iterator[list[Row]]:
 
 def _schema(table: Table, added: Sequence[str], prefix: str) -> Any:
     """Give the types of the output as a Parquet file: those of the input where it has any, and those of the answers."""
-    try:
-        import pyarrow as pa
-    except ImportError:
-        return None
+    import_parquet()
+    import pyarrow as pa
+
     from stance.frame import TEXT_COLUMNS
 
     types = {name: pa.string() for name in table.columns if table.kind == "csv"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from stance.parameters import Parameters
+from stance.parameters import Parameters, packed
 from stance.results import TermWeight
 from stance.scoring import Scorer, Scores
 
@@ -54,12 +54,12 @@ class CompiledScorer:
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
         self._kernel: Any = Kernel(
-            _blob(parameters.words),
+            packed(parameters.words),
             len(parameters.words),
             *map(np.ascontiguousarray, (parameters.pairs, parameters.idf)),
             parameters.unknown_idf,
             *map(np.ascontiguousarray, (parameters.weights, parameters.weight_scale)),
-            _blob(parameters.subwords),
+            packed(parameters.subwords),
             len(parameters.subwords),
             *parameters.subword_lengths,
             *map(np.ascontiguousarray, (parameters.subword_weights, parameters.subword_scale, parameters.intercept)),
@@ -84,7 +84,3 @@ class CompiledScorer:
     @cached_property
     def _explainer(self) -> Scorer:
         return Scorer(self.parameters)
-
-
-def _blob(strings: Sequence[str]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    return np.frombuffer("\n".join(strings).encode("utf-8"), dtype=np.uint8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stance.decision import DecisionRule
 from stance.errors import shorten
 
-__all__ = ["Parameters", "quantise"]
+__all__ = ["Parameters", "packed", "quantise"]
 
 MAX_LABELS = 100_000
 WEIGHT_MAX = 32767
@@ -171,6 +171,17 @@ def quantise(weights: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int16], NDA
     largest = np.abs(weights).max(axis=0, initial=0.0).astype(np.float64)
     unit = np.where(largest > 1 / LARGEST, largest / WEIGHT_MAX, 1.0)
     return np.rint(weights / unit).astype(np.int16), unit
+
+
+def packed(strings: Sequence[str]) -> NDArray[np.uint8]:
+    r"""Give strings as the model file and the kernel hold them: UTF-8, line feeds between.
+
+    Examples
+    --------
+    >>> packed(["oil", "war"]).tobytes()
+    b'oil\nwar'
+    """
+    return np.frombuffer("\n".join(strings).encode("utf-8"), dtype=np.uint8)
 
 
 def require(condition: bool, message: str) -> None:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from stance.decision import DecisionRule
 from stance.errors import ModelFileError, shorten
-from stance.parameters import Parameters, require
+from stance.parameters import Parameters, packed, require
 
 __all__ = ["FORMAT", "from_bytes", "read", "replacing", "to_bytes", "write"]
 
@@ -194,7 +194,7 @@ def _mode(path: Path) -> int:
 def _stored(parameters: Parameters, name: str) -> Any:
     """Give one named thing in the form in which the file holds it."""
     if name in ("words", "subwords"):
-        return np.frombuffer("\n".join(getattr(parameters, name)).encode("utf-8"), dtype=np.uint8)
+        return packed(getattr(parameters, name))
     return getattr(parameters.rule if name in RULE else parameters, name)
 
 
