@@ -16,13 +16,13 @@ from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, memset
 
+from stance._folding cimport folded, is_irregular, put_utf8
+
 cdef extern from "Python.h":
     int PyUnicode_KIND(object text)
     void* PyUnicode_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
     uint32_t PyUnicode_READ(int kind, const void* data, Py_ssize_t index) noexcept nogil
-    uint32_t Py_UNICODE_TOLOWER(uint32_t character) noexcept nogil
-    int Py_UNICODE_ISALNUM(uint32_t character) noexcept nogil
 
 __all__ = ["Kernel"]
 
@@ -143,37 +143,6 @@ cdef int grow(Work* work, Py_ssize_t wanted) noexcept nogil:
     return 0
 
 
-cdef inline Py_ssize_t put_utf8(uint8_t* to, uint32_t character) noexcept nogil:
-    if character < 0x80:
-        to[0] = <uint8_t>character
-        return 1
-    if character < 0x800:
-        to[0] = <uint8_t>(0xC0 | (character >> 6))
-        to[1] = <uint8_t>(0x80 | (character & 0x3F))
-        return 2
-    if character < 0x10000:
-        to[0] = <uint8_t>(0xE0 | (character >> 12))
-        to[1] = <uint8_t>(0x80 | ((character >> 6) & 0x3F))
-        to[2] = <uint8_t>(0x80 | (character & 0x3F))
-        return 3
-    to[0] = <uint8_t>(0xF0 | (character >> 18))
-    to[1] = <uint8_t>(0x80 | ((character >> 12) & 0x3F))
-    to[2] = <uint8_t>(0x80 | ((character >> 6) & 0x3F))
-    to[3] = <uint8_t>(0x80 | (character & 0x3F))
-    return 4
-
-
-cdef uint8_t FOLDED[128]  # the lower-case form of an ASCII word character, 0 for any other
-
-
-def _fill_folded():
-    for code in range(128):
-        FOLDED[code] = ord(chr(code).lower()) if chr(code).isalnum() or code == 95 else 0
-
-
-_fill_folded()
-
-
 cdef struct Text:
     int kind
     const void* data
@@ -276,7 +245,7 @@ cdef class Kernel:
                 if not isinstance(text, str):
                     raise TypeError(f"expected a text of type str, but got {type(text).__name__}")
                 # Two characters are lower-cased by their neighbours or become two: str.lower does those texts.
-                if "\u0130" in text or "\u03a3" in text:
+                if is_irregular(text):
                     text = text.lower()
                     kept.append(text)
                 views[i].kind = PyUnicode_KIND(text)
@@ -311,13 +280,7 @@ cdef class Kernel:
         for i in range(text.length + 1):
             # 1. Fold: a word character goes into the buffer, any other ends the token.
             if i < text.length:
-                character = PyUnicode_READ(text.kind, text.data, i)
-                if character < 128:
-                    character = FOLDED[character]
-                else:
-                    character = Py_UNICODE_TOLOWER(character)
-                    if not Py_UNICODE_ISALNUM(character):
-                        character = 0
+                character = folded(PyUnicode_READ(text.kind, text.data, i))
                 if character:
                     if length + 4 > work.capacity and grow(work, 2 * work.capacity) < 0:
                         return -1
