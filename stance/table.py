@@ -10,6 +10,7 @@ import itertools
 import json
 import re
 import sys
+import weakref
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ class Table:
         self.path = str(path)
         self._encoding = encoding
         self._files = contextlib.ExitStack()
+        weakref.finalize(self, self._files.close)  # a table that is dropped half read closes its file
         self.schema: pa.Schema | None = None
         self.columns: list[str]
         self._rows: Iterator[Row]
@@ -174,7 +176,7 @@ class Table:
             else:
                 text = io.TextIOWrapper(file, encoding=encoding, newline="")
                 self._files.callback(text.detach)  # which would close standard input otherwise
-                yield from text
+                yield from iter(text.readline, "")  # not from `text`, which a dropped generator would close
         except LookupError:
             raise unknown_encoding(encoding, self.path) from None
         except UnicodeError as error:
