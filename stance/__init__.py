@@ -8,10 +8,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from stance import taxonomy
 from stance.api import classify, classify_document, classify_many, load, score
 from stance.compiled import backend
 from stance.errors import (
@@ -27,7 +23,11 @@ from stance.errors import (
 from stance.model import Model
 from stance.results import Classification, Document, Paragraph, TermWeight
 
+TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
+    from typing import Any
+
+    from stance import taxonomy
     from stance.evaluation import Report, evaluate
     from stance.learning import train
 
@@ -59,17 +59,24 @@ __all__ = [
     "train",
 ]
 
-_LATE = {"Report": "stance.evaluation", "evaluate": "stance.evaluation", "train": "stance.learning"}
-"""Names whose modules import scikit-learn and pandas, which scoring does without."""
+_LATE = {
+    "Report": "stance.evaluation",
+    "evaluate": "stance.evaluation",
+    "taxonomy": "stance.taxonomy",
+    "train": "stance.learning",
+}
+"""Names whose modules import what scoring does without, such as scikit-learn and pandas."""
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATE:
-        value = getattr(import_module(_LATE[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'stance' has no attribute {name!r}")
+    from importlib import import_module
+
+    if name not in _LATE:
+        raise AttributeError(f"module 'stance' has no attribute {name!r}")
+    module = import_module(_LATE[name])
+    globals()[name] = module if name == "taxonomy" else getattr(module, name)
+    return globals()[name]
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LATE])
+    return sorted({*globals(), *_LATE})

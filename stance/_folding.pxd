@@ -1,13 +1,21 @@
-"""The one definition of what a word character is and how it is folded, for all compiled modules.
+"""From a str to folded UTF-8, and the one definition of what a word character is, for all compiled modules.
 
 A token of `stance.features` is a run of two or more word characters of ``text.lower()``. Character by character that is
 what `folded` gives, but for two characters whose lower case depends on their neighbours or is longer than one
 character: a text that holds one of them must go through `str.lower` first (`is_irregular`).
 """
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport realloc
+from libc.string cimport memset
 
 cdef extern from "Python.h":
+    object PyUnicode_FromObject(object text)
+    int PyUnicode_KIND(object text)
+    void* PyUnicode_DATA(object text)
+    Py_ssize_t PyUnicode_GET_LENGTH(object text)
+    uint32_t PyUnicode_READ(int kind, const void* data, Py_ssize_t index) noexcept nogil
+    int Py_UNICODE_ISSPACE(uint32_t character) noexcept nogil
     uint32_t Py_UNICODE_TOLOWER(uint32_t character) noexcept nogil
     int Py_UNICODE_ISALNUM(uint32_t character) noexcept nogil
 
@@ -26,8 +34,70 @@ cdef extern from *:
         ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r', ['s'] = 's', ['t'] = 't', ['u'] = 'u',
         ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y', ['z'] = 'z',
     };
+
+    /* The loops below have no branches and no aliases, so that the compiler does many steps of them at once. */
+
+    /* Lower-case 16 ASCII characters; what is no word character becomes a space. */
+    static inline void fold16(uint8_t *__restrict to, const uint8_t *__restrict from) {
+        for (int i = 0; i < 16; i++) {
+            uint8_t c = from[i], lower = c | ((uint8_t)((uint8_t)(c - 'A') < 26) << 5);
+            uint8_t is_word = ((uint8_t)(lower - 'a') < 26) | ((uint8_t)(c - '0') < 10) | (c == '_');
+            to[i] = ' ' ^ ((lower ^ ' ') & (uint8_t)-is_word);
+        }
+    }
+
+    /* The same for any number; up to 15 bytes more are written. */
+    static inline void fold_ascii(uint8_t *to, const uint8_t *from, Py_ssize_t n) {
+        uint8_t rest[16] = {0};
+        for (; n >= 16; n -= 16, to += 16, from += 16) fold16(to, from);
+        for (Py_ssize_t i = 0; i < n; i++) rest[i] = from[i];
+        fold16(to, rest);
+    }
+
+    /* Narrow 16 characters and fold them, if all are ASCII. */
+    #define FOLD_RUN(name, type) \\
+        static inline int name(uint8_t *__restrict to, const type *__restrict from) { \\
+            uint8_t narrow[16]; \\
+            unsigned all = 0; \\
+            for (int i = 0; i < 16; i++) { all |= from[i]; narrow[i] = (uint8_t)from[i]; } \\
+            if (all >= 128) return 0; \\
+            fold16(to, narrow); \\
+            return 1; \\
+        }
+    FOLD_RUN(fold_run8, uint8_t)
+    FOLD_RUN(fold_run16, uint16_t)
+
+    /* A bit for each of 64 bytes, set where there is no space. */
+    static inline uint64_t word_bits(const uint8_t *bytes) {
+        uint8_t flags[64];
+        uint64_t bits = 0, eight;
+        for (int i = 0; i < 64; i++) flags[i] = bytes[i] != ' ';
+        for (int i = 0; i < 8; i++) {
+            memcpy(&eight, flags + 8 * i, 8);
+            bits |= ((eight * UINT64_C(0x0102040810204080)) >> 56) << (8 * i);
+        }
+        return bits;
+    }
     """
     const uint8_t ASCII_FOLDED[128]
+    void fold_ascii(uint8_t* to, const uint8_t* source, Py_ssize_t n) noexcept nogil
+    int fold_run8(uint8_t* to, const uint8_t* source) noexcept nogil
+    int fold_run16(uint8_t* to, const uint16_t* source) noexcept nogil
+    uint64_t word_bits(const uint8_t* bytes) noexcept nogil
+
+cdef enum:
+    BLOCK = 64    # bytes that are looked at together to find where tokens begin and end
+    MARGIN = 8    # spaces before the folded text
+
+cdef struct Text:
+    int kind
+    bint is_ascii
+    const void* data
+    Py_ssize_t length
+
+cdef struct Buffer:
+    uint8_t* bytes
+    Py_ssize_t capacity
 
 
 cdef inline bint is_irregular(str text):
@@ -61,3 +131,80 @@ cdef inline Py_ssize_t put_utf8(uint8_t* to, uint32_t character) noexcept nogil:
     to[2] = <uint8_t>(0x80 | ((character >> 6) & 0x3F))
     to[3] = <uint8_t>(0x80 | (character & 0x3F))
     return 4
+
+
+cdef inline int view_text(text, Text* view, list kept) except -1:
+    """Point at the characters of a text; `kept` holds the lower-cased text where another has to take its place."""
+    if not isinstance(text, str):
+        raise TypeError(f"expected a text of type str, but got {type(text).__name__}")
+    if type(text) is not str:
+        text = PyUnicode_FromObject(text)  # whatever its class makes of the methods of str
+        kept.append(text)
+    if is_irregular(text):
+        text = text.lower()
+        kept.append(text)
+    view.kind = PyUnicode_KIND(text)
+    view.is_ascii = text.isascii()
+    view.data = PyUnicode_DATA(text)
+    view.length = PyUnicode_GET_LENGTH(text)
+    return 0
+
+
+cdef inline int grow(Buffer* buffer, Py_ssize_t wanted) noexcept nogil:
+    cdef uint8_t* larger = <uint8_t*>realloc(buffer.bytes, wanted)
+    if larger == NULL:
+        return -1
+    buffer.bytes, buffer.capacity = larger, wanted
+    return 0
+
+
+cdef inline Py_ssize_t fold(const Text* text, Buffer* buffer) noexcept nogil:
+    """Write the text into the buffer from MARGIN on, spaces for all but word characters and around it.
+
+    Gives the place behind it, or -1 where memory is short.
+    """
+    cdef Py_ssize_t i = 0, end = MARGIN
+    cdef uint32_t character
+    if buffer.capacity < text.length + 4 * BLOCK and grow(buffer, text.length + 4 * BLOCK) < 0:
+        return -1
+    memset(buffer.bytes, 32, MARGIN)
+    if text.is_ascii:
+        fold_ascii(buffer.bytes + MARGIN, <const uint8_t*>text.data, text.length)
+        end += text.length
+    else:
+        while i < text.length:
+            if end + 3 * BLOCK > buffer.capacity and grow(buffer, 2 * buffer.capacity) < 0:
+                return -1
+            if i + 16 <= text.length and (
+                text.kind == 1 and fold_run8(buffer.bytes + end, <const uint8_t*>text.data + i)
+                or text.kind == 2 and fold_run16(buffer.bytes + end, <const uint16_t*>text.data + i)
+            ):
+                end += 16
+                i += 16
+                continue
+            for i in range(i, min(i + 16, text.length)):
+                character = folded(PyUnicode_READ(text.kind, text.data, i))
+                end += put_utf8(buffer.bytes + end, character if character else 32)
+            i += 1
+    memset(buffer.bytes + end, 32, 2 * BLOCK)
+    return end
+
+
+cdef inline Py_ssize_t size_of_first(const uint8_t* data) noexcept nogil:
+    """Give the number of bytes of a character by the first of them."""
+    return 1 + (data[0] >= 0xC0) + (data[0] >= 0xE0) + (data[0] >= 0xF0)
+
+
+cdef inline bint is_ascii(const uint8_t* data, Py_ssize_t size) noexcept nogil:
+    cdef uint8_t all = 0
+    cdef Py_ssize_t i
+    for i in range(size):
+        all |= data[i]
+    return all < 0x80
+
+
+cdef inline Py_ssize_t next_character(const uint8_t* data, Py_ssize_t place, Py_ssize_t size) noexcept nogil:
+    place += 1
+    while place < size and (data[place] & 0xC0) == 0x80:
+        place += 1
+    return place

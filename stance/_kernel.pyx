@@ -1,152 +1,93 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Scoring in one pass, compiled: text to tokens to terms to decision values, without the GIL.
+"""Scoring in one pass, compiled: text to tokens to terms to decision values to labels, without NumPy or the GIL.
 
-The same sums as `stance.scoring`, whose docstring has the formula. The stages for one text:
+The same sums as `stance.scoring`, whose docstring has the formula. A text is read in chunks of tokens, and each chunk
+goes through the stages side by side, so that the memory that a stage needs is already on its way (`PREFETCH`):
 
-1. fold: lower-case each character and find the tokens, writing them as UTF-8 into a buffer;
-2. look up: hash each token once, find it in the table of words, and with its neighbour in the table of pairs;
-3. count: the terms touched, in a dense counter with a list of what was touched;
-4. add up: (1 + ln count) * idf * weights over the terms touched, their norm beside it;
-5. subwords: the added-up weights of each token's subwords, kept for known words, looked up for others.
+1. fold: lower-case each character and find the tokens, writing them as UTF-8 into a buffer, with their keys;
+2. look up the words, 3. the pairs of neighbouring words, and 4. the subwords of unknown words;
+5. count the terms met, in a small table;
+
+and when the text ends
+
+6. add up: (1 + ln count) * idf * weights over the terms, their norm beside it, and the subwords of known words;
+7. decide: calibrate, apply the thresholds, or say why there is no answer.
 """
 
-from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
-from libc.math cimport log, sqrt
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.math cimport NAN, log, sqrt
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcmp, memset
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
 
-from stance._folding cimport folded, is_irregular, put_utf8
+from stance._folding cimport (
+    BLOCK, MARGIN, Text, fold, grow, is_ascii, next_character, size_of_first, view_text,
+    word_bits,
+)
+from stance._rule cimport ANSWERED, Rule, decide
+from stance._tables cimport (
+    LINE, LONG, NONE, PREFETCH, Pairs, Strings, build_pairs, build_strings, find_key, find_long, is_string, key_of, short_key,
+    may_be_pair, mixed, new_table, pair_key, trailing_zeros,
+)
+from stance._work cimport CHUNK, Columns, Term, Token, Work, clear, count_term, free_work, new_work
 
-cdef extern from "Python.h":
-    int PyUnicode_KIND(object text)
-    void* PyUnicode_DATA(object text)
-    Py_ssize_t PyUnicode_GET_LENGTH(object text)
-    uint32_t PyUnicode_READ(int kind, const void* data, Py_ssize_t index) noexcept nogil
+cdef extern from *:
+    """
+    /* Where the machine has AVX2, twice as many steps are done at once, with the same sums. */
+    #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) \\
+        && !defined(__SANITIZE_ADDRESS__)
+    #define CLONES __attribute__((target_clones("avx2", "default")))
+    #else
+    #define CLONES
+    #endif
+
+    /* Add rows of weights, each times a number, to the sums: two rows and four labels together. */
+    #define ADD_ROWS(name, type) \\
+        CLONES static void name(double *__restrict sums, const type *const *rows, const double *times, \\
+                                Py_ssize_t n_rows, Py_ssize_t n) { \\
+            for (Py_ssize_t i = 0; i < n_rows; i += 2) { \\
+                const type *__restrict one = rows[i], *__restrict two = rows[i + 1 < n_rows ? i + 1 : i]; \\
+                double by_one = times[i], by_two = i + 1 < n_rows ? times[i + 1] : 0.0; \\
+                Py_ssize_t j = 0; \\
+                for (; j + 4 <= n; j += 4) \\
+                    for (int k = 0; k < 4; k++) sums[j + k] += by_one * one[j + k] + by_two * two[j + k]; \\
+                for (; j < n; j++) sums[j] += by_one * one[j] + by_two * two[j]; \\
+            } \\
+        }
+    ADD_ROWS(add_rows16, int16_t)
+    ADD_ROWS(add_rows32, int32_t)
+    """
+    void add_rows16(
+        double* sums, const int16_t** rows, const double* times, Py_ssize_t n_rows, Py_ssize_t n
+    ) noexcept nogil
+    void add_rows32(
+        double* sums, const int32_t** rows, const double* times, Py_ssize_t n_rows, Py_ssize_t n
+    ) noexcept nogil
 
 __all__ = ["Kernel"]
 
 cdef enum:
-    NONE = -1
+    FEW = 32          # counts whose weights are kept
+    SHORT = 4096      # characters: for so few the GIL is kept
+    LARGE = 65_536    # bytes of working memory that are not kept
+    LAY_OUT_AFTER = 64    # texts: from then on it pays to add up the subwords of every known word
+    LARGEST_SUM = 65_536  # 16-bit weights that a 32-bit sum can hold
 
+cdef struct Reader:
+    Py_ssize_t block, end    # in the buffer: where the next block begins, and where the text ends
+    Py_ssize_t start         # where the token began that reaches into the next block
+    bint is_inside           # whether there is one
 
-# Hash tables: open addressing, a power of two of slots, each the row or NONE. -------------------------------------------
+cdef struct Records:         # all that a term adds, side by side: idf, weights, and of a word its subwords' weights
+    const uint8_t* first     # of the words, then of the pairs; NULL until it pays to lay them out
+    const uint8_t* subwords
+    Py_ssize_t word_stride, pair_stride, subword_stride
 
-cdef struct Strings:
-    # Sorted strings in one blob; string i is blob[starts[i]:starts[i + 1] - 1].
-    const uint8_t* blob
-    int64_t* starts
-    int32_t* slots
-    uint64_t mask
-    Py_ssize_t count
-
-
-cdef inline uint64_t mix(uint64_t key) noexcept nogil:
-    key ^= key >> 32
-    key *= <uint64_t>0xd6e8feb86659fd93
-    key ^= key >> 32
-    key *= <uint64_t>0xd6e8feb86659fd93
-    return key ^ (key >> 32)
-
-
-cdef inline uint64_t hash_bytes(const uint8_t* data, Py_ssize_t length) noexcept nogil:
-    cdef uint64_t value = <uint64_t>0xcbf29ce484222325
-    cdef Py_ssize_t i
-    for i in range(length):
-        value = (value ^ data[i]) * <uint64_t>0x100000001b3
-    return mix(value)
-
-
-cdef inline int32_t find(const Strings* strings, const uint8_t* data, Py_ssize_t length) noexcept nogil:
-    cdef uint64_t slot = hash_bytes(data, length) & strings.mask
-    cdef int32_t row
-    while True:
-        row = strings.slots[slot]
-        if row == NONE:
-            return NONE
-        if (strings.starts[row + 1] - strings.starts[row] - 1 == length
-                and memcmp(strings.blob + strings.starts[row], data, length) == 0):
-            return row
-        slot = (slot + 1) & strings.mask
-
-
-cdef uint64_t table_size(Py_ssize_t count) noexcept:
-    cdef uint64_t size = 16
-    while size < 2 * <uint64_t>count:
-        size *= 2
-    return size
-
-
-cdef class _Table:
-    """A table of strings over a blob, and the memory that it owns."""
-
-    cdef Strings strings
-    cdef const uint8_t[::1] blob
-
-    def __cinit__(self, const uint8_t[::1] blob not None, Py_ssize_t count):
-        cdef Py_ssize_t i, row = 0
-        cdef uint64_t slot
-        self.blob = blob
-        self.strings.count = count
-        self.strings.blob = &blob[0] if blob.shape[0] else NULL
-        self.strings.mask = table_size(count) - 1
-        self.strings.starts = <int64_t*>PyMem_Malloc((count + 1) * sizeof(int64_t))
-        self.strings.slots = <int32_t*>PyMem_Malloc((self.strings.mask + 1) * sizeof(int32_t))
-        if self.strings.starts == NULL or self.strings.slots == NULL:
-            raise MemoryError
-        memset(self.strings.slots, 0xFF, (self.strings.mask + 1) * sizeof(int32_t))
-        self.strings.starts[0] = 0
-        for i in range(blob.shape[0]):
-            if blob[i] == 10:
-                row += 1
-                if row >= count:
-                    raise ValueError("more strings than rows")
-                self.strings.starts[row] = i + 1
-        if count and row != count - 1:
-            raise ValueError("fewer strings than rows")
-        if not count and blob.shape[0]:
-            raise ValueError("more strings than rows")
-        self.strings.starts[count] = blob.shape[0] + 1
-        for row in range(count):
-            slot = hash_bytes(self.strings.blob + self.strings.starts[row],
-                              self.strings.starts[row + 1] - self.strings.starts[row] - 1) & self.strings.mask
-            while self.strings.slots[slot] != NONE:
-                slot = (slot + 1) & self.strings.mask
-            self.strings.slots[slot] = <int32_t>row
-
-    def __dealloc__(self):
-        PyMem_Free(self.strings.starts)
-        PyMem_Free(self.strings.slots)
-
-
-# Working memory of one thread. --------------------------------------------------------------------------------------
-
-cdef struct Work:
-    uint8_t* bytes          # the token being read, as UTF-8
-    Py_ssize_t capacity
-    int32_t* counts         # how often each term was met, by row
-    int32_t* touched        # the rows met
-    Py_ssize_t n_touched
-    double* sums            # n_labels: the weighted terms added up
-    int64_t* grams          # n_labels: the subword weights added up
-
-
-cdef int grow(Work* work, Py_ssize_t wanted) noexcept nogil:
-    cdef uint8_t* larger
-    if wanted <= work.capacity:
-        return 0
-    larger = <uint8_t*>realloc(work.bytes, wanted)
-    if larger == NULL:
-        return -1
-    work.bytes = larger
-    work.capacity = wanted
-    return 0
-
-
-cdef struct Text:
-    int kind
-    const void* data
-    Py_ssize_t length
+cdef inline void prefetch_record(const uint8_t* record, Py_ssize_t size) noexcept nogil:
+    """Fetch a record of up to two lines; the machine guesses what follows in longer ones."""
+    PREFETCH(record)
+    if size > LINE:
+        PREFETCH(record + LINE)
 
 
 cdef class Kernel:
@@ -154,231 +95,430 @@ cdef class Kernel:
 
     Parameters
     ----------
-    words, subwords : buffer of uint8
-        The sorted strings of each vocabulary with line feeds between.
-    n_words, n_subwords : int
-    pairs : buffer of uint32, shape (n_pairs, 2)
-    idf : buffer of float64, shape (n_words + n_pairs,)
-    unknown_idf : float
-    weights : buffer of int16, shape (n_words + n_pairs, n_labels)
-    weight_scale, subword_scale, intercept : buffer of float64, shape (n_labels,)
-    subword_weights : buffer of int16, shape (n_subwords, n_labels)
-    shortest, longest : int
-        Least and greatest length of a subword in characters.
+    contents : stance.storage.Contents
+        What a model file holds; its arrays are used where they lie.
+    reasons : tuple
+        `stance.results.REASONS`.
+
+    Raises
+    ------
+    ValueError
+        The vocabulary is out of order or a number is out of its range: `Parameters.check` says what.
     """
 
-    cdef _Table words, subwords
-    cdef const uint32_t[:, ::1] pairs
-    cdef const double[::1] idf, weight_scale, subword_scale, intercept
-    cdef const int16_t[:, ::1] weights, subword_weights
+    cdef list views          # these keep the memory of the arrays
+    cdef tuple topics, tones, labels, reasons
+    cdef Strings words, subwords
+    cdef Pairs pairs
+    cdef const int16_t* weights
+    cdef const int16_t* subword_weights
+    cdef const double* idf
+    cdef const double* weight_scale
+    cdef const double* subword_scale
+    cdef const double* intercept
     cdef double unknown_idf
+    cdef Rule rule
     cdef int shortest, longest
-    cdef Py_ssize_t n_words, n_terms, n_labels
-    cdef int32_t* pair_slots
-    cdef uint64_t pair_mask
-    cdef int64_t* folded  # (n_words, n_labels): each word's subword weights added up
+    cdef Py_ssize_t n_words, n_pairs, n_subwords, n_labels, cooperative, tense
+    cdef void* records_memory
+    cdef Records records
+    cdef Py_ssize_t n_seen
+    cdef double weight_of_count[FEW]  # 1 + ln count
+    cdef Work* spare            # the working memory of the last single text
 
-    def __cinit__(self, words, n_words, const uint32_t[:, ::1] pairs not None, const double[::1] idf not None,
-                  double unknown_idf, const int16_t[:, ::1] weights not None, const double[::1] weight_scale not None,
-                  subwords, n_subwords, int shortest, int longest, const int16_t[:, ::1] subword_weights not None,
-                  const double[::1] subword_scale not None, const double[::1] intercept not None):
-        cdef Py_ssize_t i
-        cdef uint64_t slot
-        self.words = _Table(words, n_words)
-        self.subwords = _Table(subwords, n_subwords)
-        self.pairs, self.idf, self.unknown_idf = pairs, idf, unknown_idf
-        self.weights, self.weight_scale = weights, weight_scale
-        self.subword_weights, self.subword_scale, self.intercept = subword_weights, subword_scale, intercept
-        self.shortest, self.longest = shortest, longest
-        self.n_words = n_words
-        self.n_terms = n_words + pairs.shape[0]
-        self.n_labels = intercept.shape[0]
-        self.pair_mask = table_size(pairs.shape[0]) - 1
-        self.pair_slots = <int32_t*>PyMem_Malloc((self.pair_mask + 1) * sizeof(int32_t))
-        self.folded = <int64_t*>PyMem_Calloc(max(self.n_words, 1) * self.n_labels, sizeof(int64_t))
-        if self.pair_slots == NULL or self.folded == NULL:
-            raise MemoryError
-        memset(self.pair_slots, 0xFF, (self.pair_mask + 1) * sizeof(int32_t))
-        for i in range(pairs.shape[0]):
-            slot = mix(<uint64_t>pairs[i, 0] << 32 | pairs[i, 1]) & self.pair_mask
-            while self.pair_slots[slot] != NONE:
-                slot = (slot + 1) & self.pair_mask
-            self.pair_slots[slot] = <int32_t>i
-        with nogil:
-            for i in range(self.n_words):
-                self.add_subwords(self.words.strings.blob + self.words.strings.starts[i],
-                                  self.words.strings.starts[i + 1] - self.words.strings.starts[i] - 1,
-                                  self.folded + i * self.n_labels)
+    def __cinit__(self, contents not None, tuple reasons not None):
+        header = contents.header
+        self.views = []
+        self.topics, self.tones, self.reasons = contents.topics, contents.tones, reasons
+        self.labels = self.topics, self.tones
+        self.n_labels = len(contents.labels)
+        self.n_words, self.n_pairs, self.n_subwords = contents.n_words, contents.n_pairs, contents.n_subwords
+        self.cooperative = self.tense = NONE
+        if "cooperative" in self.tones and "tense" in self.tones:
+            self.cooperative = len(self.topics) + self.tones.index("cooperative")
+            self.tense = len(self.topics) + self.tones.index("tense")
+        for count in range(1, FEW):
+            self.weight_of_count[count] = 1.0 + log(<double>count)
+        self.unknown_idf = header["unknown_idf"]
+        self.shortest, self.longest = header["subword_lengths"]
+        arrays = contents.arrays
+        self.weights = <const int16_t*>self.address(arrays["weights"])
+        self.subword_weights = <const int16_t*>self.address(arrays["subword_weights"])
+        self.idf = self.numbers(arrays["idf"], 1e-100)
+        self.weight_scale = self.numbers(arrays["weight_scale"], -1e100)
+        self.subword_scale = self.numbers(arrays["subword_scale"], -1e100)
+        self.intercept = self.numbers(arrays["intercept"], -1e100)
+        self.rule = Rule(
+            len(self.topics), len(self.tones), min(len(self.topics), header["max_topics"]), header["fallback"],
+            header["min_known"], header["max_mean_idf"],
+            self.numbers(arrays["topic_slope"], -1e100), self.numbers(arrays["topic_offset"], -1e100),
+            self.numbers(arrays["tone_matrix"], -1e100), self.numbers(arrays["tone_offset"], -1e100),
+            self.numbers(arrays["thresholds"], 0),
+        )
+        build_strings(&self.words, <const uint8_t*>self.address(arrays["words"]), len(arrays["words"]), self.n_words)
+        build_strings(
+            &self.subwords, <const uint8_t*>self.address(arrays["subwords"]), len(arrays["subwords"]), self.n_subwords
+        )
+        build_pairs(&self.pairs, <const uint32_t*>self.address(arrays["pairs"]), contents.n_pairs, self.n_words)
 
     def __dealloc__(self):
-        PyMem_Free(self.pair_slots)
-        PyMem_Free(self.folded)
+        free(self.words.table.memory)
+        free(self.words.starts)
+        free(self.subwords.table.memory)
+        free(self.subwords.starts)
+        free(self.pairs.table.memory)
+        free(self.pairs.filter)
+        free(self.records_memory)
+        free_work(self.spare)
 
-    def score(self, tuple texts not None, double[:, ::1] decisions not None, double[::1] known not None,
-              double[::1] mean_idf not None, int64_t[::1] n_tokens not None):
-        """Score each text into a row of the four arrays; the GIL is not held meanwhile.
+    cdef const void* address(self, array) except? NULL:
+        cdef Py_buffer buffer
+        view = memoryview(array)
+        self.views.append(view)
+        PyObject_GetBuffer(view, &buffer, PyBUF_SIMPLE)
+        PyBuffer_Release(&buffer)  # the view still holds it
+        return buffer.buf
+
+    cdef const double* numbers(self, array, double least) except? NULL:
+        """Give the address of numbers that are all from `least` to 1e100."""
+        cdef const double* found = <const double*>self.address(array)
+        cdef Py_ssize_t i
+        for i in range(len(array)):
+            if not (least <= found[i] <= 1e100):
+                raise ValueError
+        return found
+
+    def score(self, tuple texts not None):
+        """Score texts; the GIL is not held meanwhile.
 
         Parameters
         ----------
         texts : tuple of str
             A tuple, so that nobody can change it meanwhile.
-        decisions : buffer of float64, shape (n_texts, n_labels)
-        known, mean_idf : buffer of float64, shape (n_texts,)
-        n_tokens : buffer of int64, shape (n_texts,)
+
+        Returns
+        -------
+        tuple of bytearray
+            The columns of `stance.results.Answers` in its order, rows first, without padding.
         """
         cdef Py_ssize_t n_texts = len(texts), i
-        cdef Work work
         cdef int failed = 0
         cdef list kept = []
+        cdef Columns columns
         cdef Text* views = <Text*>malloc(max(n_texts, 1) * sizeof(Text))
-        memset(&work, 0, sizeof(Work))
+        cdef Work* work = new_work(self.n_labels)
+        cdef Records records
         try:
-            work.counts = <int32_t*>PyMem_Calloc(max(self.n_terms, 1), sizeof(int32_t))
-            work.touched = <int32_t*>PyMem_Malloc(max(self.n_terms, 1) * sizeof(int32_t))
-            work.sums = <double*>PyMem_Malloc(self.n_labels * sizeof(double))
-            work.grams = <int64_t*>PyMem_Malloc(self.n_labels * sizeof(int64_t))
-            if (views == NULL or work.counts == NULL or work.touched == NULL or work.sums == NULL
-                    or work.grams == NULL or grow(&work, 256) < 0):
+            if views == NULL or work == NULL:
                 raise MemoryError
+            decisions, probabilities = bytearray(8 * n_texts * self.n_labels), bytearray(8 * n_texts * self.n_labels)
+            topics, tones, reasons = bytearray(4 * n_texts * self.rule.most_topics), bytearray(4 * n_texts), bytearray(n_texts)
+            known, mean_idf, n_tokens = bytearray(8 * n_texts), bytearray(8 * n_texts), bytearray(8 * n_texts)
+            columns = Columns(
+                <double*><char*>decisions, <double*><char*>probabilities, <int32_t*><char*>topics,
+                <int32_t*><char*>tones, <uint8_t*><char*>reasons, <double*><char*>known, <double*><char*>mean_idf,
+                <int64_t*><char*>n_tokens,
+            )
             for i in range(n_texts):
-                text = texts[i]
-                if not isinstance(text, str):
-                    raise TypeError(f"expected a text of type str, but got {type(text).__name__}")
-                # Two characters are lower-cased by their neighbours or become two: str.lower does those texts.
-                if is_irregular(text):
-                    text = text.lower()
-                    kept.append(text)
-                views[i].kind = PyUnicode_KIND(text)
-                views[i].data = PyUnicode_DATA(text)
-                views[i].length = PyUnicode_GET_LENGTH(text)
+                view_text(texts[i], &views[i], kept)
+            self.lay_out(n_texts)
+            records = self.records
             with nogil:
                 for i in range(n_texts):
-                    if self.score_one(&views[i], &work, &decisions[i, 0], &known[i], &mean_idf[i], &n_tokens[i]) < 0:
+                    if self.score_one(&views[i], work, &records, columns) < 0:
                         failed = 1
                         break
+                    columns = Columns(
+                        columns.decisions + self.n_labels, columns.probabilities + self.n_labels,
+                        columns.topics + self.rule.most_topics, columns.tone + 1, columns.reason + 1, columns.known + 1,
+                        columns.mean_idf + 1, columns.n_tokens + 1,
+                    )
             if failed:
                 raise MemoryError
         finally:
             free(views)
-            free(work.bytes)
-            PyMem_Free(work.counts)
-            PyMem_Free(work.touched)
-            PyMem_Free(work.sums)
-            PyMem_Free(work.grams)
+            free_work(work)
+        return decisions, probabilities, topics, tones, reasons, known, mean_idf, n_tokens
 
-    cdef int score_one(self, const Text* text, Work* work, double* decisions, double* known, double* mean_idf,
-                       int64_t* n_tokens) noexcept nogil:
-        cdef Py_ssize_t i, j, row, length = 0, characters = 0
-        cdef int64_t n = 0, n_known = 0
-        cdef int32_t last = NONE
-        cdef uint32_t character
-        cdef double value, norm = 0, idf_sum = 0
-        cdef int64_t count
-        work.n_touched = 0
-        memset(work.sums, 0, self.n_labels * sizeof(double))
-        memset(work.grams, 0, self.n_labels * sizeof(int64_t))
-        for i in range(text.length + 1):
-            # 1. Fold: a word character goes into the buffer, any other ends the token.
-            if i < text.length:
-                character = folded(PyUnicode_READ(text.kind, text.data, i))
-                if character:
-                    if length + 4 > work.capacity and grow(work, 2 * work.capacity) < 0:
-                        return -1
-                    length += put_utf8(work.bytes + length, character)
-                    characters += 1
-                    continue
-            # 2. Look up, and 3. count.
-            if characters >= 2:
-                n += 1
-                row = find(&self.words.strings, work.bytes, length)
-                if row != NONE:
-                    n_known += 1
-                    idf_sum += self.idf[row]
-                    self.touch(work, <int32_t>row)
-                    if last != NONE:
-                        self.touch_pair(work, last, <int32_t>row)
-                else:
-                    self.add_subwords(work.bytes, length, work.grams)
-                last = <int32_t>row
-            length = 0
-            characters = 0
-        # 4. Add up the terms, 5. and the subwords of the known words.
-        for i in range(work.n_touched):
-            row = work.touched[i]
-            count = work.counts[row]
-            work.counts[row] = 0
-            value = (1.0 + log(<double>count)) * self.idf[row] if count > 1 else self.idf[row]
-            norm += value * value
+    def classify(self, text):
+        """Score one text.
+
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        tuple
+            What `stance.results.Classification.of` takes.
+        """
+        cdef Text view
+        cdef list kept = []
+        cdef int failed
+        self.lay_out(1)
+        view_text(text, &view, kept)
+        cdef Work* work = self.spare
+        self.spare = NULL  # another thread takes its own
+        if work == NULL:
+            work = new_work(self.n_labels)
+            if work == NULL:
+                raise MemoryError
+        cdef Records records = self.records
+        if view.length < SHORT:
+            failed = self.score_one(&view, work, &records, work.one)
+        else:
+            with nogil:
+                failed = self.score_one(&view, work, &records, work.one)
+        try:
+            if failed < 0:
+                raise MemoryError
+            return self.named(&work.one)
+        finally:
+            free_work(self.spare)
+            self.spare = NULL
+            if work.buffer.capacity > LARGE:
+                free_work(work)
+            else:
+                self.spare = work
+
+    cdef tuple named(self, const Columns* one):
+        """Name the labels of one text."""
+        cdef double score = NAN
+        cdef Py_ssize_t i
+        cdef list given = []
+        if one.reason[0] != ANSWERED:
+            return (), None, NAN, one.known[0], self.reasons[one.reason[0]], ((), ()), b""
+        for i in range(self.rule.most_topics):
+            if one.topics[i] == NONE:
+                break
+            given.append(self.topics[one.topics[i]])
+        if self.tense != NONE:
+            score = one.probabilities[self.cooperative] - one.probabilities[self.tense]
+        tone = self.tones[one.tone[0]] if one.tone[0] != NONE else None
+        return tuple(given), tone, score, one.known[0], None, self.labels, (<char*>one.probabilities)[:8 * self.n_labels]
+
+    cdef int lay_out(self, Py_ssize_t n_texts) except -1:
+        """Lay out the records of the terms, once so many texts were scored that it pays."""
+        cdef Py_ssize_t row, j, size = sizeof(double) + (self.n_labels + 1) // 2 * sizeof(int32_t)
+        cdef Records records
+        cdef uint8_t* record
+        cdef Work* work
+        if self.records.first != NULL:
+            return 0
+        self.n_seen += n_texts
+        if self.n_seen < LAY_OUT_AFTER or self.words.longest * (self.longest - self.shortest + 1) >= LARGEST_SUM:
+            return 0
+        records.pair_stride = (size + LINE - 1) // LINE * LINE
+        records.word_stride = (size + self.n_labels * sizeof(int32_t) + LINE - 1) // LINE * LINE
+        records.subword_stride = (self.n_labels * sizeof(int16_t) + LINE - 1) // LINE * LINE
+        self.records_memory = new_table(
+            self.n_words * records.word_stride + self.n_pairs * records.pair_stride
+            + self.n_subwords * records.subword_stride + LINE
+        )
+        work = new_work(self.n_labels)
+        if work == NULL or self.records_memory == NULL or grow(&work.buffer, self.words.longest + BLOCK) < 0:
+            free_work(work)
+            free(self.records_memory)
+            self.records_memory = NULL
+            raise MemoryError
+        work.gram_rows, work.gram_stride = <const uint8_t*>self.subword_weights, self.n_labels * sizeof(int16_t)
+        records.first = record = <uint8_t*>self.records_memory + LINE - <size_t>self.records_memory % LINE
+        for row in range(self.n_words + self.n_pairs):
+            (<double*>record)[0] = self.idf[row]
+            memcpy(record + sizeof(double), self.weights + row * self.n_labels, self.n_labels * sizeof(int16_t))
+            if row >= self.n_words:
+                record += records.pair_stride
+                continue
+            self.add_word(work, <int32_t>row)
             for j in range(self.n_labels):
-                work.sums[j] += value * self.weights[row, j]
-            if row < self.n_words:
-                for j in range(self.n_labels):
-                    work.grams[j] += count * self.folded[row * self.n_labels + j]
-        norm = 1.0 / sqrt(norm) if norm > 0 else 0.0
-        value = 1.0 / sqrt(<double>n) if n else 0.0
-        for j in range(self.n_labels):
-            decisions[j] = (self.intercept[j] + work.sums[j] * norm * self.weight_scale[j]
-                            + work.grams[j] * value * self.subword_scale[j])
-        known[0] = <double>n_known / n if n else 0.0
-        mean_idf[0] = (idf_sum + (n - n_known) * self.unknown_idf) / n if n else self.unknown_idf
-        n_tokens[0] = n
+                (<int32_t*>(record + size))[j] = <int32_t>work.grams[j]
+            record += records.word_stride
+        records.subwords = record
+        for row in range(self.n_subwords):
+            memcpy(record, self.subword_weights + row * self.n_labels, self.n_labels * sizeof(int16_t))
+            record += records.subword_stride
+        free_work(work)
+        self.records = records
         return 0
 
-    cdef inline void touch(self, Work* work, int32_t row) noexcept nogil:
-        if work.counts[row] == 0:
-            work.touched[work.n_touched] = row
-            work.n_touched += 1
-        work.counts[row] += 1
+    cdef void add_word(self, Work* work, int32_t row) noexcept nogil:
+        """Add up the subwords of a known word alone."""
+        cdef Py_ssize_t length = self.words.starts[row + 1] - self.words.starts[row] - 1
+        memset(work.grams, 0, self.n_labels * sizeof(double))
+        memset(work.buffer.bytes, 32, MARGIN)
+        memcpy(work.buffer.bytes + MARGIN, self.words.blob + self.words.starts[row], length)
+        work.buffer.bytes[MARGIN + length] = 32
+        self.add_subwords(work, MARGIN - 1, length + 2)
 
-    cdef inline void touch_pair(self, Work* work, int32_t first, int32_t second) noexcept nogil:
-        cdef uint64_t slot = mix(<uint64_t>(<uint32_t>first) << 32 | <uint32_t>second) & self.pair_mask
-        cdef int32_t pair
-        while True:
-            pair = self.pair_slots[slot]
-            if pair == NONE:
-                return
-            if self.pairs[pair, 0] == <uint32_t>first and self.pairs[pair, 1] == <uint32_t>second:
-                self.touch(work, <int32_t>self.n_words + pair)
-                return
-            slot = (slot + 1) & self.pair_mask
-
-    cdef void add_subwords(self, const uint8_t* token, Py_ssize_t length, int64_t* sums) noexcept nogil:
-        """Add the weights of a token's subwords; the token is UTF-8 and has a space put before and after it."""
-        cdef Py_ssize_t start, end, size, characters, j
-        cdef int32_t row
-        cdef uint8_t window[4 * 64 + 2]
-        cdef int lengths
-        if self.subwords.strings.count == 0:
-            return
-        for lengths in range(self.shortest, self.longest + 1):
-            start = -1
-            while True:
-                # The subword begins at byte `start`, -1 being the space before the token, `length` the one after it.
-                size = 0
-                characters = 0
-                end = start
-                while characters < lengths and end <= length:
-                    if end == -1 or end == length:
-                        window[size] = 32
-                        size += 1
-                        end += 1
-                    else:
-                        window[size] = token[end]
-                        size += 1
-                        end += 1
-                        while end < length and (token[end] & 0xC0) == 0x80:
-                            window[size] = token[end]
-                            size += 1
-                            end += 1
-                    characters += 1
-                row = find(&self.subwords.strings, window, size)
+    cdef int score_one(self, const Text* text, Work* work, const Records* records, Columns out) noexcept nogil:
+        """Take one text through all stages; -1 where memory is short."""
+        cdef Py_ssize_t n_found, n_long, n_pairs, i
+        cdef uint64_t key
+        cdef Reader reader = Reader(0, fold(text, &work.buffer), 0, False)  # 1.
+        cdef int64_t n = 0, n_known = 0
+        cdef int32_t last = NONE, row
+        cdef double idf_sum = 0
+        cdef Token* token
+        if reader.end < 0:
+            return -1
+        clear(work, self.n_labels)
+        if records.first != NULL:
+            work.gram_rows, work.gram_stride = records.subwords, records.subword_stride
+        else:
+            work.gram_rows = <const uint8_t*>self.subword_weights
+            work.gram_stride = self.n_labels * sizeof(int16_t)
+        while reader.block <= reader.end:
+            n_found = self.read_tokens(&reader, work)
+            n += n_found
+            n_pairs = n_long = 0
+            for i in range(n_found):  # 2.
+                token = &work.tokens[i]
+                token.row = find_key(&self.words.table, token.key)
+                work.long_tokens[n_long] = i
+                n_long += token.length >= LONG
+            for i in range(n_long):
+                token = &work.tokens[work.long_tokens[i]]
+                if token.row != NONE and not is_string(&self.words, token.row, work.buffer.bytes + token.start, token.length):
+                    token.row = find_long(&self.words, token.key, work.buffer.bytes + token.start, token.length)
+            for i in range(n_found):
+                row = work.tokens[i].row
+                if records.first != NULL and row != NONE:
+                    prefetch_record(records.first + row * records.word_stride, records.word_stride)
+                key = pair_key(last, row)
+                work.pairs[n_pairs] = key
+                n_pairs += (last != NONE) & (row != NONE) & may_be_pair(&self.pairs, key)
+                last = row
+            for i in range(n_pairs):
+                PREFETCH(&self.pairs.table.buckets[mixed(work.pairs[i]) & self.pairs.table.mask])
+            for i in range(n_found):  # 4. and 5.
+                token = &work.tokens[i]
+                if token.row != NONE:
+                    n_known += 1
+                    idf_sum += self.idf_of(records, token.row)
+                    if count_term(work, token.row) < 0:
+                        return -1
+                if token.row == NONE or records.first == NULL:
+                    self.add_subwords(work, token.start - 1, token.length + 2)
+            for i in range(n_pairs):  # 3. and 5.
+                row = find_key(&self.pairs.table, work.pairs[i])
                 if row != NONE:
-                    for j in range(self.n_labels):
-                        sums[j] += self.subword_weights[row, j]
-                if end > length:
+                    row += <int32_t>self.n_words
+                    if records.first != NULL:
+                        prefetch_record(self.record_of(records, row), records.pair_stride)
+                    if count_term(work, row) < 0:
+                        return -1
+        out.n_tokens[0] = n
+        out.known[0] = <double>n_known / n if n else 0.0
+        out.mean_idf[0] = (idf_sum + (n - n_known) * self.unknown_idf) / n if n else self.unknown_idf
+        self.add_up(work, records, n, out.decisions)
+        decide(&self.rule, text, out)
+        return 0
+
+    cdef Py_ssize_t read_tokens(self, Reader* reader, Work* work) noexcept nogil:
+        """Find the next tokens of a folded text, as many as there is room for, and give their number."""
+        cdef Py_ssize_t n_found = 0, place
+        cdef uint64_t bits, edges
+        cdef Token* token
+        while reader.block <= reader.end and n_found <= CHUNK - BLOCK // 2:
+            bits = word_bits(work.buffer.bytes + reader.block)
+            edges = bits ^ (bits << 1 | reader.is_inside)  # the bits where a token begins or has just ended
+            while edges:
+                place = reader.block + trailing_zeros(edges)
+                edges &= edges - 1
+                reader.is_inside = not reader.is_inside
+                if reader.is_inside:
+                    reader.start = place
+                elif place - reader.start > size_of_first(work.buffer.bytes + reader.start):
+                    token = &work.tokens[n_found]
+                    token.start, token.length = reader.start, place - reader.start
+                    token.key = key_of(work.buffer.bytes + token.start, token.length)
+                    PREFETCH(&self.words.table.buckets[mixed(token.key) & self.words.table.mask])
+                    n_found += 1
+            reader.block += BLOCK
+        return n_found
+
+    cdef void add_subwords(self, Work* work, Py_ssize_t start, Py_ssize_t size) noexcept nogil:
+        """Add the weights of the subwords of a token, which stands in the buffer with a space before and after it."""
+        cdef const uint8_t* data = work.buffer.bytes + start
+        cdef bint is_simple = self.longest < LONG and is_ascii(data, size)  # a character is a byte, no key is a hash
+        cdef Py_ssize_t first, stop, characters, n_found = 0
+        cdef Token* gram
+        cdef int length
+        if self.n_subwords == 0:
+            return
+        for length in range(self.shortest, self.longest + 1):
+            first = stop = characters = 0
+            if is_simple:
+                stop = min(length, size)
+            while not is_simple and characters < length and stop < size:
+                stop = next_character(data, stop, size)
+                characters += 1
+            while True:
+                gram = &work.grams_found[n_found]
+                gram.start, gram.length = start + first, stop - first
+                gram.key = short_key(data + first, stop - first) if is_simple else key_of(data + first, stop - first)
+                PREFETCH(&self.subwords.table.buckets[mixed(gram.key) & self.subwords.table.mask])
+                n_found += 1
+                if n_found == CHUNK:
+                    self.add_grams(work, n_found)
+                    n_found = 0
+                if stop == size:
                     break
-                start += 1
-                while start < length and start > 0 and (token[start] & 0xC0) == 0x80:
-                    start += 1
-            if start == -1:
-                return  # the first n-gram was the whole token with its spaces: longer ones would repeat it
+                first = first + 1 if is_simple else next_character(data, first, size)
+                stop = stop + 1 if is_simple else next_character(data, stop, size)
+            if first == 0:
+                break  # the first n-gram was the whole token with its spaces: longer ones would repeat it
+        self.add_grams(work, n_found)
+
+    cdef void add_grams(self, Work* work, Py_ssize_t n_found) noexcept nogil:
+        cdef Py_ssize_t i, n_known = 0
+        cdef int32_t row
+        cdef Token* gram
+        for i in range(n_found):
+            gram = &work.grams_found[i]
+            row = find_key(&self.subwords.table, gram.key)
+            if row != NONE and gram.length >= LONG:
+                row = find_long(&self.subwords, gram.key, work.buffer.bytes + gram.start, gram.length)
+            work.rows16[n_known] = <const int16_t*>(work.gram_rows + row * work.gram_stride)
+            work.times16[n_known] = 1.0
+            PREFETCH(work.rows16[n_known])
+            n_known += row != NONE
+        add_rows16(work.grams, work.rows16, work.times16, n_known, self.n_labels)
+
+    cdef inline const uint8_t* record_of(self, const Records* records, int32_t row) noexcept nogil:
+        cdef Py_ssize_t word = min(row, self.n_words)
+        return records.first + word * records.word_stride + (row - word) * records.pair_stride
+
+    cdef inline double idf_of(self, const Records* records, int32_t row) noexcept nogil:
+        return self.idf[row] if records.first == NULL else (<const double*>self.record_of(records, row))[0]
+
+    cdef void add_up(self, Work* work, const Records* records, int64_t n, double* decisions) noexcept nogil:
+        """Stage 6: turn the terms of a text into decision values."""
+        cdef Py_ssize_t start = 0, i, n_terms, n_words, j
+        cdef const Term* term
+        cdef const uint8_t* record
+        cdef double value, norm = 0, root = 1.0 / sqrt(<double>n) if n else 0.0
+        while start < work.n_terms:
+            n_terms = min(CHUNK, work.n_terms - start)
+            n_words = 0
+            for i in range(n_terms):
+                term = &work.terms[start + i]
+                value = self.weight_of_count[term.count] if term.count < FEW else 1.0 + log(<double>term.count)
+                value *= self.idf_of(records, term.row)
+                work.times16[i] = value
+                if records.first == NULL:
+                    work.rows16[i] = self.weights + term.row * self.n_labels
+                else:
+                    record = self.record_of(records, term.row) + sizeof(double)
+                    work.rows16[i] = <const int16_t*>record
+                    work.rows32[n_words] = <const int32_t*>record + (self.n_labels + 1) // 2
+                    work.times32[n_words] = <double>term.count
+                    n_words += term.row < self.n_words
+                norm += value * value
+            add_rows16(work.sums, work.rows16, work.times16, n_terms, self.n_labels)
+            add_rows32(work.grams, work.rows32, work.times32, n_words, self.n_labels)
+            start += n_terms
+        norm = 1.0 / sqrt(norm) if norm > 0 else 0.0
+        for j in range(self.n_labels):
+            decisions[j] = (self.intercept[j] + work.sums[j] * norm * self.weight_scale[j]
+                            + work.grams[j] * root * self.subword_scale[j])

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stance import storage
 from stance.model import Model
 from stance.results import Classification, Document
 
+TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 __all__ = ["classify", "classify_document", "classify_many", "load", "score"]
@@ -47,7 +48,7 @@ def load(path: str | Path | None = None) -> Model:
 
 @cache
 def _default() -> Model:
-    return Model(storage.read(str(files("stance") / "models" / "default.stance")))
+    return Model(storage.read(os.path.join(os.path.dirname(__file__), "models", "default.stance"), is_trusted=True))
 
 
 def classify(text: str) -> Classification:
@@ -59,7 +60,7 @@ def classify(text: str) -> Classification:
     >>> stance.classify("The ministry condemned the attack and threatened sanctions.").tone
     'tense'
     """
-    return load().classify(text)
+    return _default().classify(text)
 
 
 def classify_many(texts: Iterable[str]) -> list[Classification]:
@@ -71,7 +72,7 @@ def classify_many(texts: Iterable[str]) -> list[Classification]:
     >>> [answer.abstained for answer in stance.classify_many(["", "Peace talks resumed."])]
     ['empty', None]
     """
-    return load().classify_many(texts)
+    return _default().classify_many(texts)
 
 
 def classify_document(text: str) -> Document:
@@ -84,7 +85,7 @@ def classify_document(text: str) -> Document:
     >>> [(paragraph.start, paragraph.end, paragraph.tone) for paragraph in document.paragraphs]
     [(0, 24, 'tense'), (26, 65, 'cooperative')]
     """
-    return load().classify_document(text)
+    return _default().classify_document(text)
 
 
 def score(

@@ -96,7 +96,7 @@ def _classify(options: argparse.Namespace) -> None:
 def _score(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from stance.frame import answer_columns, answer_names, check_schemes
+    from stance.frame import answer_columns, answer_names, check_schemes, plain
 
     model = stance.load(options.model)
     schemes = check_schemes(options.codes)
@@ -114,7 +114,7 @@ def _score(options: argparse.Namespace) -> None:
             for rows in _batches(table):
                 texts = [_text(row, options.text, table.path) for row in rows]
                 answers = answer_columns(model, texts, options.probabilities, schemes, options.prefix)
-                for row, values in zip(rows, zip(*answers.values(), strict=True), strict=True):
+                for row, values in zip(rows, zip(*map(plain, answers.values()), strict=True), strict=True):
                     row.values.update(zip(answers, values, strict=True))
                 writer.write([row.values for row in rows])
                 bar.update(len(rows))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
-import numpy as np
+from stance.errors import ModelFileError
+from stance.results import REASONS, Answers
+from stance.storage import Contents
 
-from stance.parameters import Parameters, packed
-from stance.results import TermWeight
-from stance.scoring import Scorer, Scores
+TYPE_CHECKING = False  # `typing` takes milliseconds to import
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from stance.results import TermWeight
+    from stance.scoring import Scorer
 
 try:
     from stance._kernel import Kernel
@@ -18,6 +22,9 @@ except ImportError:  # there was no C compiler when stance was installed
     Kernel = None
 
 __all__ = ["CompiledScorer", "backend", "scorer"]
+
+COLUMNS: Any = "ddiiBddq"
+"""The types of the columns of `Answers`."""
 
 
 def backend() -> str:
@@ -37,9 +44,33 @@ def backend() -> str:
     return "python" if Kernel is None else "compiled"
 
 
-def scorer(parameters: Parameters) -> Scorer | CompiledScorer:
-    """Give the fastest scorer that there is for `parameters`."""
-    return Scorer(parameters) if Kernel is None else CompiledScorer(parameters)
+def scorer(contents: Contents) -> Scorer | CompiledScorer:
+    """Give the fastest scorer that there is.
+
+    Raises
+    ------
+    ModelFileError
+        The vocabulary is out of order or a number is out of its range.
+    """
+    if Kernel is not None:
+        try:
+            return CompiledScorer(contents)
+        except ValueError:
+            pass  # the check below says what is wrong
+    return _checked(contents)
+
+
+def _checked(contents: Contents) -> Scorer:
+    """Give the scorer in NumPy."""
+    from stance.parameters import Parameters
+    from stance.scoring import Scorer
+
+    parameters = Parameters.of(contents)
+    try:
+        parameters.check()
+    except ValueError as error:
+        raise ModelFileError(contents.path, str(error)) from None
+    return Scorer(parameters)
 
 
 class CompiledScorer:
@@ -47,35 +78,26 @@ class CompiledScorer:
 
     Parameters
     ----------
-    parameters : Parameters
-        Checked parameters.
+    contents : Contents
+        What a model file holds.
+
+    Raises
+    ------
+    ValueError
+        The vocabulary is out of order or a number is out of its range; without a message.
     """
 
-    def __init__(self, parameters: Parameters) -> None:
-        self.parameters = parameters
-        self._kernel: Any = Kernel(
-            packed(parameters.words),
-            len(parameters.words),
-            *map(np.ascontiguousarray, (parameters.pairs, parameters.idf)),
-            parameters.unknown_idf,
-            *map(np.ascontiguousarray, (parameters.weights, parameters.weight_scale)),
-            packed(parameters.subwords),
-            len(parameters.subwords),
-            *parameters.subword_lengths,
-            *map(np.ascontiguousarray, (parameters.subword_weights, parameters.subword_scale, parameters.intercept)),
-        )
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
+        self._labels = contents.topics, contents.tones
+        kernel: Any = Kernel(contents, REASONS)
+        self._score = kernel.score
+        self.answer = kernel.classify  # `Scorer.answer`
 
-    def score(self, texts: Sequence[str]) -> Scores:
+    def score(self, texts: Sequence[str]) -> Answers:
         """Score each of `texts`: `Scorer.score`."""
-        n_texts = len(texts)
-        scores = Scores(
-            np.empty((n_texts, len(self.parameters.labels))),
-            np.empty(n_texts),
-            np.empty(n_texts),
-            np.empty(n_texts, dtype=np.int64),
-        )
-        self._kernel.score(tuple(texts), scores.decisions, scores.known, scores.mean_idf, scores.n_tokens)
-        return scores
+        columns = zip(self._score(tuple(texts)), COLUMNS, strict=True)
+        return Answers(self._labels, *(memoryview(column).cast(kind) for column, kind in columns))
 
     def explain(self, text: str, label: int) -> list[TermWeight]:
         """Split the decision value of `text` among its terms: `Scorer.explain`."""
@@ -83,4 +105,4 @@ class CompiledScorer:
 
     @cached_property
     def _explainer(self) -> Scorer:
-        return Scorer(self.parameters)
+        return _checked(self._contents)

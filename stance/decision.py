@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DecisionRule", "pooled_tone", "pooled_topics"]
-
-SHARE = 0.2 - 1e-9
-"""A document has a topic, or conveys cooperation or tension, when this share of its known words is in paragraphs that
-have or convey it: a fifth, less what adding up rounded shares may lose."""
+__all__ = ["DecisionRule"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,66 +85,3 @@ class DecisionRule:
             order = columns[np.argsort(-values[row, columns], kind="stable")]
             given[row] = tuple(order[: self.max_topics].tolist())
         return given
-
-
-def pooled_topics(shares: Sequence[float], probabilities: Sequence[float], max_topics: int) -> list[int]:
-    """Choose a document's topics.
-
-    Parameters
-    ----------
-    shares : sequence of float, length n_topics
-        The share of the document that is in paragraphs with the topic.
-    probabilities : sequence of float, length n_topics
-        The topic's mean probability, for the order.
-    max_topics : int
-        The most topics given.
-
-    Returns
-    -------
-    list of int
-        The topics with a share of a fifth or more; where there is none, the one with the greatest share above 0.
-
-    Examples
-    --------
-    >>> pooled_topics([0.3, 0.8, 0.1], [0.4, 0.7, 0.1], 4)
-    [1, 0]
-    """
-    chosen = [topic for topic, share in enumerate(shares) if share >= SHARE]
-    if not chosen and any(shares):
-        chosen = [max(range(len(shares)), key=lambda topic: shares[topic])]
-    return sorted(chosen, key=lambda topic: -probabilities[topic])[:max_topics]
-
-
-def pooled_tone(tones: Sequence[str], shares: Sequence[float], probabilities: Sequence[float]) -> int | None:
-    """Choose a document's tone.
-
-    Parameters
-    ----------
-    tones : sequence of str
-        The tone labels.
-    shares : sequence of float, length n_tones
-        The share of the document that is in paragraphs of the tone.
-    probabilities : sequence of float, length n_tones
-        The tone's mean probability, which decides between equal shares.
-
-    Returns
-    -------
-    int or None
-        With the four tones of the codebook: a fifth or more in cooperative or mixed paragraphs makes the document
-        cooperative, a fifth or more in tense or mixed ones tense, both mixed, neither neutral. With other labels, the
-        tone with the greatest share. None where there are no tones.
-
-    Examples
-    --------
-    >>> pooled_tone(["cooperative", "tense", "mixed", "neutral"], [0.3, 0.3, 0.0, 0.4], [0.3, 0.3, 0.0, 0.4])
-    2
-    """
-    if not tones:
-        return None
-    if set(tones) != {"cooperative", "tense", "mixed", "neutral"}:
-        return max(range(len(tones)), key=lambda tone: (shares[tone], probabilities[tone]))
-    share = dict(zip(tones, shares, strict=True))
-    cooperative = share["cooperative"] + share["mixed"] >= SHARE
-    tense = share["tense"] + share["mixed"] >= SHARE
-    names = {(True, True): "mixed", (True, False): "cooperative", (False, True): "tense", (False, False): "neutral"}
-    return tones.index(names[cooperative, tense])

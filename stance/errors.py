@@ -22,9 +22,11 @@ from __future__ import annotations
 
 import copyreg
 from collections.abc import Iterable
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False  # `typing` takes milliseconds to import
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
 
 __all__ = [
     "LabelError",
@@ -209,6 +211,8 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     >>> did_you_mean("trad", ["trade", "health"])
     ". Did you mean 'trade'? Available: trade, health"
     """
+    from difflib import get_close_matches  # which takes milliseconds to import
+
     known = list(known)
     close = get_close_matches(str(name), known, n=1)
     hint = f". Did you mean {close[0]!r}?" if close else "."

@@ -258,8 +258,9 @@ def evaluate(
         for start in range(0, len(labelled), BATCH):
             texts = labelled.texts[start : start + BATCH]
             answers = model.answers(texts)
-            probabilities[start : start + BATCH] = answers.probabilities[:, columns]
-            given.extend(answers.topics)
+            found = np.asarray(answers.probabilities).reshape(-1, len(model.labels))
+            probabilities[start : start + BATCH] = found[:, columns]
+            given.extend(map(answers.topics_of, range(len(answers))))
             bar.update(len(texts))
     return Report.of(topic_names, tone_names, truth, probabilities, given)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from stance.errors import StanceWarning, TableError, did_you_mean
-from stance.results import none_if_nan
+from stance.results import Answers, none_if_nan
 from stance.table import SEPARATOR, is_missing, missing_column
 from stance.taxonomy import SCHEMES
 from stance.taxonomy import codes as codes_of
@@ -19,9 +22,10 @@ if TYPE_CHECKING:
 
     from stance.model import Model
 
-__all__ = ["answer_columns", "answer_names", "check_schemes", "score"]
+__all__ = ["answer_columns", "answer_names", "check_schemes", "plain", "score"]
 
-BATCH = 1024
+BATCH = 8192
+Column = list[str | None] | NDArray[np.float64]
 TEXT_COLUMNS = frozenset({"topics", "tone", *SCHEMES})
 
 
@@ -55,16 +59,26 @@ def score(
             stacklevel=3,
         )
     texts = _texts(frame[text].tolist(), text)
-    columns: dict[str, list[Any]] = {name: [] for name in answer_names(model, probabilities, schemes, prefix)}
+    parts: list[dict[str, Column]] = []
     disable = None if progress is None else not progress
     with tqdm(total=len(texts), desc="scoring", unit="row", leave=False, disable=disable) as bar:
-        for start in range(0, len(texts), BATCH):
+        for start in range(0, max(len(texts), 1), BATCH):
             part = texts[start : start + BATCH]
-            for name, values in answer_columns(model, part, probabilities, schemes, prefix).items():
-                columns[name].extend(values)
+            parts.append(answer_columns(model, part, probabilities, schemes, prefix))
             bar.update(len(part))
-    dtypes = {name: _dtype(name.removeprefix(prefix)) for name in columns}
-    return frame.assign(**{name: pd.Series(values, frame.index, dtypes[name]) for name, values in columns.items()})
+    return frame.assign(**{name: _series([part[name] for part in parts], frame.index) for name in parts[0]})
+
+
+def _series(parts: Sequence[Column], index: pd.Index) -> pd.Series[Any]:
+    """Join the parts of a column; one of str holds NaN for missing, as pandas 3 does by default."""
+    import pandas as pd
+
+    values: list[Any] | NDArray[np.float64]
+    if isinstance(parts[0], list):
+        values = [value for part in parts for value in part]
+        return pd.Series(values, index, pd.StringDtype(na_value=float("nan")))
+    values = np.concatenate(parts)  # type: ignore[arg-type]
+    return pd.Series(values, index)
 
 
 def answer_names(model: Model, probabilities: bool, schemes: Sequence[str], prefix: str = "") -> list[str]:
@@ -95,7 +109,7 @@ def answer_columns(
     probabilities: bool = False,
     schemes: Sequence[str] = (),
     prefix: str = "",
-) -> dict[str, list[Any]]:
+) -> dict[str, Column]:
     """Give the answers for some texts as columns.
 
     Parameters
@@ -108,33 +122,59 @@ def answer_columns(
 
     Returns
     -------
-    dict of str to list
-        The columns of `answer_names`, each as long as `texts`; None where there is no answer.
+    dict of str to (list of (str or None), or ndarray of float64)
+        The columns of `answer_names`, each as long as `texts`; None or NaN where there is no answer.
     """
     answers = model.answers([text or "" for text in texts])
-    given: list[list[str] | None] = []
-    tones: list[str | None] = []
-    for row, reason in enumerate(answers.abstained):
-        tone = answers.tones[row]
-        given.append(None if reason is not None else [model.topics[topic] for topic in answers.topics[row]])
-        tones.append(None if tone is None else model.tones[tone])
-    known = [None if text is None else value for text, value in zip(texts, answers.known.tolist(), strict=True)]
-    columns: dict[str, list[Any]] = {
-        "topics": [None if topics is None else SEPARATOR.join(topics) for topics in given],
-        "tone": list(tones),
-        "tone_score": [none_if_nan(value) for value in model.tone_scores(answers.probabilities).tolist()],
-        "known": known,
-    }
+    n_texts, n_labels = len(texts), len(model.labels)
+    values = np.asarray(answers.probabilities).reshape(n_texts, n_labels)
+    known = np.array(answers.known)
+    if None in texts:
+        known[[text is None for text in texts]] = np.nan
+    columns: dict[str, Column] = {"known": known}
+    if model.topics:
+        columns["topics"] = _named(answers, False, SEPARATOR.join)
+    if model.tones:
+        columns["tone"] = [model.tones[tone] if tone >= 0 else None for tone in answers.tones]
+        columns["tone_score"] = _tone_scores(model, values)
     for scheme in schemes:
-        columns[scheme] = [
-            None if topics is None else SEPARATOR.join(codes_of([*topics, *([tone] if tone else [])], scheme))
-            for topics, tone in zip(given, tones, strict=True)
-        ]
-    if probabilities:
-        for column, label in enumerate(model.labels):
-            columns[f"p_{label}"] = [none_if_nan(value) for value in answers.probabilities[:, column].tolist()]
-    wanted = answer_names(model, probabilities, schemes)
-    return {prefix + name: columns[name] for name in wanted}
+        columns[scheme] = _named(answers, True, partial(_codes, scheme))
+    columns.update((f"p_{label}", values[:, column]) for column, label in enumerate(model.labels))
+    return {prefix + name: columns[name] for name in answer_names(model, probabilities, schemes)}
+
+
+def _codes(scheme: str, labels: Iterable[str]) -> str:
+    return SEPARATOR.join(codes_of(labels, scheme))
+
+
+def plain(column: Column) -> list[Any]:
+    """Give a column as a list with None where there is no answer."""
+    return column if isinstance(column, list) else [none_if_nan(value) for value in column.tolist()]
+
+
+def _named(answers: Answers, with_tone: bool, name: Callable[[list[str]], str]) -> list[str | None]:
+    """Give a name to the labels of each text, once for each set of labels; None where there is no answer."""
+    topics, tones = answers.labels
+    most = len(answers.topics) // max(len(answers), 1)
+    given = np.asarray(answers.topics).reshape(len(answers), most).T.tolist()
+    names: dict[tuple[int, ...], str | None] = {}
+    named = []
+    for key in zip(answers.reasons, answers.tones, *given, strict=True):
+        if key not in names:
+            labels = [topics[topic] for topic in key[2:] if topic >= 0]
+            labels += [tones[key[1]]] if with_tone and key[1] >= 0 else []
+            names[key] = None if key[0] else name(labels)
+        named.append(names[key])
+    return named
+
+
+def _tone_scores(model: Model, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give P(cooperative) - P(tense) of each row; NaN where the model has no such tones."""
+    if "cooperative" not in model.tones or "tense" not in model.tones:
+        return np.full(len(probabilities), np.nan)
+    cooperative, tense = model.labels.index("cooperative"), model.labels.index("tense")
+    scores: NDArray[np.float64] = probabilities[:, cooperative] - probabilities[:, tense]
+    return scores
 
 
 def check_schemes(codes: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -148,15 +188,10 @@ def check_schemes(codes: str | Iterable[str] | None) -> tuple[str, ...]:
     return schemes
 
 
-def _dtype(name: str) -> Any:
-    """Give the pandas type of an answer column: a str column holds NaN for missing, as pandas 3 does by default."""
-    import pandas as pd
-
-    return pd.StringDtype(na_value=float("nan")) if name in TEXT_COLUMNS else "float64"
-
-
 def _texts(values: Sequence[object], column: str) -> list[str | None]:
     """Give the texts of a column; what is no text counts as missing, with a warning."""
+    if set(map(type, values)) == {str}:
+        return list(values)  # type: ignore[arg-type]
     texts = [value if isinstance(value, str) else None for value in values]
     strange = [row for row, value in enumerate(values) if texts[row] is None and not is_missing(value)]
     if strange:

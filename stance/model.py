@@ -3,57 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
-from stance import storage
 from stance.compiled import scorer
-from stance.decision import pooled_tone, pooled_topics
 from stance.errors import LabelError
-from stance.parameters import Parameters
-from stance.results import Classification, Document, Paragraph, TermWeight
-from stance.scoring import Scores
+from stance.pooling import pooled
+from stance.results import Answers, Classification, Document, Paragraph, TermWeight
+from stance.storage import Contents, parse
 from stance.text import check_text, check_texts, paragraph_spans
 
+TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
-__all__ = ["Answers", "Model"]
+    from stance.parameters import Parameters
+
+__all__ = ["Model"]
 
 BATCH = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """The answers for some texts as columns.
-
-    Attributes
-    ----------
-    probabilities : ndarray of float64, shape (n_texts, n_labels)
-        Calibrated; a row of NaN where there is no answer.
-    topics : list of tuple of int
-        The columns of the topics given to each text, most probable first.
-    tones : list of (int or None)
-        The place in `Model.tones` of each text's tone.
-    abstained : list of (str or None)
-        Why there is no answer.
-    known : ndarray of float64, shape (n_texts,)
-        Share of known tokens.
-    n_tokens : ndarray of int64, shape (n_texts,)
-        Number of tokens.
-    """
-
-    probabilities: NDArray[np.float64]
-    topics: list[tuple[int, ...]]
-    tones: list[int | None]
-    abstained: list[str | None]
-    known: NDArray[np.float64]
-    n_tokens: NDArray[np.int64]
 
 
 class Model:
@@ -63,15 +36,13 @@ class Model:
 
     Parameters
     ----------
-    parameters : Parameters
+    source : Parameters or Contents
         What it scores with; checked here.
 
     Attributes
     ----------
     topics, tones, labels : tuple of str
         The labels; `labels` is the topics, then the tones, the order of every array's columns.
-    intercept_ : ndarray of float64, shape (n_labels,)
-        The decision values of a text without a known term.
     thresholds : mapping of str to float
         The probability from which on each topic is given.
     card : mapping
@@ -87,27 +58,37 @@ class Model:
     (2, 20)
     """
 
-    def __init__(self, parameters: Parameters) -> None:
-        parameters.check()
-        self.parameters = parameters
-        self.topics = parameters.topics
-        self.tones = parameters.tones
-        self.labels = parameters.labels
-        self.intercept_ = parameters.intercept
-        self.thresholds: Mapping[str, float] = dict(zip(self.topics, parameters.rule.thresholds.tolist(), strict=True))
-        self.card = parameters.card
-        self._scorer = scorer(parameters)
-        self._poles = _poles(self.tones)
+    def __init__(self, source: Parameters | Contents) -> None:
+        contents = source if isinstance(source, Contents) else source.contents()
+        self.topics = contents.topics
+        self.tones = contents.tones
+        self.labels = contents.labels
+        self.thresholds: Mapping[str, float] = dict(zip(self.topics, contents.arrays["thresholds"], strict=True))
+        self.card: Mapping[str, Any] = contents.header["card"]
+        self._contents = contents
+        self._scorer = scorer(contents)
 
     def __repr__(self) -> str:
-        n_terms = len(self.parameters.words) + len(self.parameters.pairs)
+        contents = self._contents
         return (
-            f"<stance.Model: {len(self.topics)} topics, {len(self.tones)} tones, {n_terms:,} words and pairs, "
-            f"{len(self.parameters.subwords):,} subwords>"
+            f"<stance.Model: {len(self.topics)} topics, {len(self.tones)} tones, "
+            f"{contents.n_words + contents.n_pairs:,} words and pairs, {contents.n_subwords:,} subwords>"
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _from_bytes, (storage.to_bytes(self.parameters),)
+        return _from_bytes, (bytes(self._contents.data),)
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """The numbers and words that the model is made of, as NumPy arrays; they cannot be written to."""
+        from stance.parameters import Parameters
+
+        return Parameters.of(self._contents)
+
+    @property
+    def intercept_(self) -> NDArray[np.float64]:
+        """The decision values of a text without a known term, shape (n_labels,)."""
+        return self.parameters.intercept
 
     # Scores ----------------------------------------------------------------------------------------------------------
 
@@ -128,7 +109,7 @@ class Model:
         TextTypeError
             A text is not a str.
         """
-        return self._scorer.score(check_texts(texts)).decisions
+        return self._table(self.answers(check_texts(texts)).decisions)
 
     def predict_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
         """Give the calibrated probabilities.
@@ -153,32 +134,17 @@ class Model:
         Topics: Platt scaling (J. Platt, 1999). Tone: matrix scaling (C. Guo et al., 2017). Both are fitted on decision
         values from cross-validation.
         """
-        return self.answers(check_texts(texts)).probabilities
+        return self._table(self.answers(check_texts(texts)).probabilities)
 
     def answers(self, texts: Sequence[str]) -> Answers:
         """Give the answers for texts as columns; `texts` must hold nothing but str."""
-        scores = self._scorer.score(texts)
-        rule = self.parameters.rule
-        probabilities = rule.probabilities(scores.decisions)
-        abstained = [self._reason(text, scores, row) for row, text in enumerate(texts)]
-        silent = np.array([reason is not None for reason in abstained], dtype=bool)
-        probabilities[silent] = np.nan
-        n_topics = len(self.topics)
-        tones: list[int | None] = [None] * len(texts)
-        if self.tones:
-            for row in np.flatnonzero(~silent).tolist():
-                tones[row] = int(probabilities[row, n_topics:].argmax())
-        return Answers(probabilities, rule.topics(probabilities), tones, abstained, scores.known, scores.n_tokens)
+        return self._scorer.score(texts)
 
-    def _reason(self, text: str, scores: Scores, row: int) -> str | None:
-        """Say why there is no ground for an answer, or None where there is."""
-        if scores.n_tokens[row] == 0:
-            return "no words" if text.strip() else "empty"
-        if scores.known[row] == 0 or scores.known[row] < self.parameters.min_known:
-            return "too little known text"
-        if scores.mean_idf[row] > self.parameters.max_mean_idf:
-            return "unfamiliar language"
-        return None
+    def _table(self, column: Any) -> NDArray[np.float64]:
+        """Give a column of `Answers` with one row a text."""
+        import numpy as np
+
+        return np.asarray(column).reshape(-1, len(self.labels))
 
     # Answers ---------------------------------------------------------------------------------------------------------
 
@@ -205,7 +171,7 @@ class Model:
         >>> stance.load().classify("Hackers stole passwords from the ministry's network.").topics[0]
         'cybersecurity'
         """
-        return self._classifications(self.answers([check_text(text)]))[0]
+        return Classification.of(self._scorer.answer(check_text(text)))
 
     def classify_many(self, texts: Iterable[str]) -> list[Classification]:
         """Label many paragraphs.
@@ -227,7 +193,8 @@ class Model:
         checked = check_texts(texts)
         results: list[Classification] = []
         for start in range(0, len(checked), BATCH):
-            results.extend(self._classifications(self.answers(checked[start : start + BATCH])))
+            answers = self.answers(checked[start : start + BATCH])
+            results.extend(map(answers.classification, range(len(answers))))
         return results
 
     def classify_document(self, text: str) -> Document:
@@ -256,10 +223,10 @@ class Model:
         spans = paragraph_spans(check_text(text))
         answers = self.answers([text[start:end] for start, end in spans])
         paragraphs = tuple(
-            Paragraph(text[start:end], start, end, classification)
-            for (start, end), classification in zip(spans, self._classifications(answers), strict=True)
+            Paragraph(text[start:end], start, end, answers.classification(row))
+            for row, (start, end) in enumerate(spans)
         )
-        return Document(paragraphs, self._pool(answers))
+        return Document(paragraphs, pooled(answers, self._contents.header["max_topics"]))
 
     def score(self, frame: pd.DataFrame, text: str = "text", **options: Any) -> pd.DataFrame:
         """Label the rows of a data frame: `stance.score` with this model; it describes the options."""
@@ -319,7 +286,10 @@ class Model:
         OSError
             The folder is missing, full or not writable.
         """
-        storage.write(self.parameters, path)
+        from stance.files import replacing
+
+        with replacing(path) as file:
+            file.write(self._contents.data)
 
     def to_sklearn(self) -> Pipeline:
         """Give the model as a fitted scikit-learn Pipeline with the same decision values.
@@ -334,92 +304,6 @@ class Model:
 
         return to_sklearn(self.parameters)
 
-    # Inside ----------------------------------------------------------------------------------------------------------
-
-    def _classifications(self, answers: Answers) -> list[Classification]:
-        return [
-            self._classification(
-                answers.probabilities[row],
-                answers.topics[row],
-                answers.tones[row],
-                float(answers.known[row]),
-                answers.abstained[row],
-            )
-            for row in range(len(answers.abstained))
-        ]
-
-    def _classification(
-        self,
-        probabilities: NDArray[np.float64],
-        topics: Sequence[int],
-        tone: int | None,
-        known: float,
-        abstained: str | None,
-    ) -> Classification:
-        if abstained is not None:
-            return Classification((), None, float("nan"), {}, {}, known, abstained)
-        values = probabilities.tolist()
-        n_topics = len(self.topics)
-        return Classification(
-            tuple(self.topics[topic] for topic in topics),
-            None if tone is None else self.tones[tone],
-            float(self.tone_scores(probabilities[np.newaxis])[0]),
-            dict(zip(self.topics, values[:n_topics], strict=True)),
-            dict(zip(self.tones, values[n_topics:], strict=True)),
-            known,
-            None,
-        )
-
-    def tone_scores(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give P(cooperative) - P(tense) of each row of probabilities; NaN where the model has no such tones.
-
-        Parameters
-        ----------
-        probabilities : ndarray of float64, shape (n_texts, n_labels)
-
-        Returns
-        -------
-        ndarray of float64, shape (n_texts,)
-        """
-        if self._poles is None:
-            return np.full(len(probabilities), np.nan)
-        cooperative, tense = (len(self.topics) + pole for pole in self._poles)
-        scores: NDArray[np.float64] = probabilities[:, cooperative] - probabilities[:, tense]
-        return scores
-
-    def _pool(self, answers: Answers) -> Classification:
-        """Give one answer for all of `answers` together, as `classify_document` describes."""
-        rows = [row for row, reason in enumerate(answers.abstained) if reason is None]
-        if not rows:
-            reasons = set(answers.abstained) or {"empty"}
-            reason = reasons.pop() if len(reasons) == 1 else "too little known text"
-            known = float(answers.known @ answers.n_tokens) / max(int(answers.n_tokens.sum()), 1)
-            return Classification((), None, float("nan"), {}, {}, known, reason)
-        n_known = answers.known * answers.n_tokens
-        weights = n_known[rows] / n_known[rows].sum()
-        probabilities = weights @ answers.probabilities[rows]
-        shares = np.zeros(len(self.labels))
-        for row, weight in zip(rows, weights.tolist(), strict=True):
-            tone = answers.tones[row]
-            shares[list(answers.topics[row])] += weight
-            if tone is not None:
-                shares[len(self.topics) + tone] += weight
-        topic_shares, tone_shares = np.split(shares, [len(self.topics)])
-        topic_means, tone_means = np.split(probabilities, [len(self.topics)])
-        return self._classification(
-            probabilities,
-            pooled_topics(topic_shares.tolist(), topic_means.tolist(), self.parameters.rule.max_topics),
-            pooled_tone(self.tones, tone_shares.tolist(), tone_means.tolist()),
-            float(n_known.sum() / answers.n_tokens.sum()),
-            None,
-        )
-
-
-def _poles(tones: Sequence[str]) -> tuple[int, int] | None:
-    if "cooperative" in tones and "tense" in tones:
-        return tones.index("cooperative"), tones.index("tense")
-    return None
-
 
 def _from_bytes(data: bytes) -> Model:
-    return Model(storage.from_bytes(data))
+    return Model(parse(data))

@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stance.decision import DecisionRule
-from stance.errors import shorten
+from stance.storage import ARRAYS, LARGEST, Contents, assemble, check_header, parse, require
 
-__all__ = ["Parameters", "packed", "quantise"]
+__all__ = ["Parameters", "quantise", "to_bytes"]
 
-MAX_LABELS = 100_000
 WEIGHT_MAX = 32767
-LARGEST = 1e100
-"""No number of an array is greater, and no idf is smaller than 1 / LARGEST, so that no score overflows."""
+RULE_ARRAYS = ("topic_slope", "topic_offset", "tone_matrix", "tone_offset", "thresholds")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +83,49 @@ class Parameters:
         """The topics, then the tones: the order of every array's label axis."""
         return self.topics + self.tones
 
+    @property
+    def header(self) -> dict[str, Any]:
+        """What stands in the header of the model file."""
+        return {
+            "topics": self.topics,
+            "tones": self.tones,
+            "subword_lengths": self.subword_lengths,
+            "unknown_idf": float(self.unknown_idf),
+            "fallback": float(self.rule.fallback),
+            "max_topics": self.rule.max_topics,
+            "min_known": float(self.min_known),
+            "max_mean_idf": float(self.max_mean_idf),
+            "card": dict(self.card),
+        }
+
+    @classmethod
+    def of(cls, contents: Contents) -> Parameters:
+        """Give what a model file holds; the arrays are views of it. Nothing is checked that `Contents` does not."""
+        header = dict(contents.header)
+        arrays: dict[str, Any] = {
+            name: np.asarray(array).reshape(contents.shapes[name]) for name, array in contents.arrays.items()
+        }
+        for name in ("words", "subwords"):
+            blob = arrays[name].tobytes()
+            arrays[name] = tuple(blob.decode("utf-8").split("\n")) if blob else ()
+        rule = DecisionRule(
+            **{name: arrays.pop(name) for name in RULE_ARRAYS},
+            fallback=header.pop("fallback"),
+            max_topics=header.pop("max_topics"),
+        )
+        return cls(**header, **arrays, rule=rule)
+
+    def contents(self) -> Contents:
+        """Check everything, and give it as a model file holds it; equal parameters give equal bytes.
+
+        Raises
+        ------
+        ValueError
+            As for `check`; or the card holds what JSON in UTF-8 cannot.
+        """
+        self.check()
+        return parse(to_bytes(self))
+
     def check(self) -> None:
         """Raise ValueError, with the reason, unless everything fits together.
 
@@ -94,7 +135,7 @@ class Parameters:
             A label twice or empty, a shape or type that does not fit, a vocabulary out of order, a number that is
             not finite or out of its range.
         """
-        self._check_labels()
+        check_header(self.header)
         self._check_vocabulary()
         n_topics, n_tones, n_labels = len(self.topics), len(self.tones), len(self.labels)
         n_terms = len(self.words) + len(self.pairs)
@@ -117,21 +158,7 @@ class Parameters:
         _check_array("subword_weights", self.subword_weights, np.int16, (len(self.subwords), n_labels))
         require(bool((self.idf > 0).all()), "idf holds a number that is not above 0")
         require(bool((self.idf >= 1 / LARGEST).all()), f"idf holds a number below {1 / LARGEST:g}")
-        require(0 < self.unknown_idf < np.inf, f"unknown_idf must be above 0, but is {self.unknown_idf}")
         require(bool((self.rule.thresholds >= 0).all()), "thresholds holds a number below 0")
-        require(self.rule.fallback >= 0, f"fallback must be at least 0, but is {self.rule.fallback}")
-        require(self.rule.max_topics >= 0, f"max_topics must be at least 0, but is {self.rule.max_topics}")
-        require(0 <= self.min_known <= 1, f"min_known must be from 0 to 1, but is {self.min_known}")
-        require(self.max_mean_idf > 0, f"max_mean_idf must be above 0, but is {self.max_mean_idf}")
-
-    def _check_labels(self) -> None:
-        require(0 < len(self.labels) <= MAX_LABELS, f"expected 1 to {MAX_LABELS} labels, but got {len(self.labels)}")
-        for label in self.labels:
-            require(
-                label == label.strip() and bool(label),
-                f"a label must not be empty or padded, but got {shorten(repr(label))}",
-            )
-        require(len(set(self.labels)) == len(self.labels), "a label stands twice")
 
     def _check_vocabulary(self) -> None:
         for name, terms in (("words", self.words), ("subwords", self.subwords)):
@@ -146,8 +173,15 @@ class Parameters:
             require(int(self.pairs.max()) < len(self.words), "a pair names a word that is not there")
             keys = self.pairs[:, 0].astype(np.uint64) << np.uint64(32) | self.pairs[:, 1]
             require(bool((keys[1:] > keys[:-1]).all()), "the pairs are not sorted, each once")
-        shortest, longest = self.subword_lengths
-        require(1 <= shortest <= longest <= 64, f"subword lengths must be 1 to 64, but are {shortest} and {longest}")
+
+
+def to_bytes(parameters: Parameters) -> bytes:
+    """Give the model file of checked parameters."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name in ARRAYS:
+        array = getattr(parameters.rule if name in RULE_ARRAYS else parameters, name)
+        arrays[name] = _packed(array) if name in ("words", "subwords") else array
+    return assemble(parameters.header, arrays)
 
 
 def quantise(weights: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
@@ -173,21 +207,9 @@ def quantise(weights: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int16], NDA
     return np.rint(weights / unit).astype(np.int16), unit
 
 
-def packed(strings: Sequence[str]) -> NDArray[np.uint8]:
-    r"""Give strings as the model file and the kernel hold them: UTF-8, line feeds between.
-
-    Examples
-    --------
-    >>> packed(["oil", "war"]).tobytes()
-    b'oil\nwar'
-    """
+def _packed(strings: Sequence[str]) -> NDArray[np.uint8]:
+    """Give strings as the model file holds them: UTF-8, line feeds between."""
     return np.frombuffer("\n".join(strings).encode("utf-8"), dtype=np.uint8)
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise ValueError with `message` unless `condition` holds."""
-    if not condition:
-        raise ValueError(message)
 
 
 def _check_array(name: str, array: NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:

@@ -1,16 +1,144 @@
-"""What comes out: `Classification`, `Paragraph`, `Document` and `TermWeight`, all frozen."""
+"""What comes out: `Classification`, `Paragraph`, `Document`, `TermWeight`, and the columns of many answers; all frozen.
+
+They are plain classes, not dataclasses, whose import alone takes longer than the first answer.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from struct import Struct
 
-__all__ = ["Classification", "Document", "Paragraph", "TermWeight"]
+TYPE_CHECKING = False  # `typing` takes milliseconds to import
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn, TypeAlias
+
+    Answer: TypeAlias = tuple[
+        tuple[str, ...], str | None, float, float, str | None, tuple[tuple[str, ...], tuple[str, ...]], bytes
+    ]
+    """Topics, tone, tone score, known share, why there is no answer, the names of all topics and tones, and the float64
+    bytes of their probabilities: what the kernel gives for one text."""
+
+__all__ = ["Answers", "Classification", "Document", "Paragraph", "TermWeight", "tone_score"]
+
+REASONS = (None, "empty", "no words", "too little known text", "unfamiliar language")
+"""Why there is no answer, by the numbers of `Answers.reasons`; the first is: there is one."""
+NO_LABELS: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
 
-@dataclass(frozen=True, slots=True)
-class Classification:
+class Frozen:
+    """A value with the fields that `__match_args__` names: equal by them, and never changed."""
+
+    __slots__ = ()
+    __match_args__: tuple[str, ...] = ()
+
+    def _set(self, **values: object) -> None:
+        """Fill the slots; for `__init__` only."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _fields(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self.__match_args__)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a {type(self).__name__} cannot be changed: {name!r} stays as it is")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a {type(self).__name__} cannot be changed: {name!r} stays as it is")
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._fields() == other._fields()
+
+    def __hash__(self) -> int:
+        return hash(self._fields())
+
+    def __repr__(self) -> str:
+        fields = zip(self.__match_args__, self._fields(), strict=True)
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in fields)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._fields()
+
+
+class Answers(Frozen):
+    """The answers for some texts as columns, flat and rows first; L labels, at most K topics a text.
+
+    Attributes
+    ----------
+    labels : tuple of (tuple of str)
+        The names of the topics, and those of the tones.
+    decisions : buffer of float64, n_texts * L
+        Decision values.
+    probabilities : buffer of float64, n_texts * L
+        Calibrated; NaN where there is no answer.
+    topics : buffer of int32, n_texts * K
+        The places of the topics given to each text, most probable first, then -1.
+    tones : buffer of int32, n_texts
+        The place of each text's tone; -1 where there is none.
+    reasons : buffer of uint8, n_texts
+        Why there is no answer, as a place in `REASONS`; 0 where there is one.
+    known : buffer of float64, n_texts
+        Share of tokens in the vocabulary; 0 for a text without tokens.
+    mean_idf : buffer of float64, n_texts
+        Mean inverse document frequency of the tokens; that of an unknown word for a text without tokens.
+    n_tokens : buffer of int64, n_texts
+        Number of tokens.
+    """
+
+    __match_args__ = (
+        "labels", "decisions", "probabilities", "topics", "tones", "reasons", "known", "mean_idf", "n_tokens"
+    )  # fmt: skip
+    __slots__ = (
+        "decisions", "known", "labels", "mean_idf", "n_tokens", "probabilities", "reasons", "tones", "topics"
+    )  # fmt: skip
+    labels: tuple[tuple[str, ...], tuple[str, ...]]
+    decisions: Any
+    probabilities: Any
+    topics: Any
+    tones: Any
+    reasons: Any
+    known: Any
+    mean_idf: Any
+    n_tokens: Any
+
+    def __init__(self, *columns: Any) -> None:
+        self._set(**dict(zip(self.__match_args__, columns, strict=True)))
+
+    def __len__(self) -> int:
+        return len(self.reasons)
+
+    def topics_of(self, row: int) -> tuple[int, ...]:
+        """Give the places of the topics of one text, most probable first."""
+        most = len(self.topics) // len(self)
+        return tuple(int(topic) for topic in self.topics[row * most : (row + 1) * most] if topic >= 0)
+
+    def row(self, row: int) -> Answer:
+        """Give the answer for one text with its labels' names."""
+        reason, known = self.reasons[row], float(self.known[row])
+        if reason:
+            return (), None, float("nan"), known, REASONS[reason], NO_LABELS, b""
+        topics, tones = self.labels
+        n_labels = len(topics) + len(tones)
+        values = self.probabilities[row * n_labels : (row + 1) * n_labels]
+        given = tuple([topics[topic] for topic in self.topics_of(row)])
+        tone = tones[self.tones[row]] if tones else None
+        return given, tone, tone_score(tones, values[len(topics) :]), known, None, self.labels, values.tobytes()
+
+    def classification(self, row: int) -> Classification:
+        """Give the answer for one text."""
+        return Classification.of(self.row(row))
+
+
+def tone_score(tones: Sequence[str], probabilities: Sequence[float]) -> float:
+    """Give P(cooperative) - P(tense); NaN where there are no such tones."""
+    if "cooperative" not in tones or "tense" not in tones:
+        return float("nan")
+    return float(probabilities[tones.index("cooperative")] - probabilities[tones.index("tense")])
+
+
+class Classification(Frozen):
     """The answer for one text.
 
     Attributes
@@ -44,13 +172,68 @@ class Classification:
     'empty'
     """
 
-    topics: tuple[str, ...]
-    tone: str | None
-    tone_score: float
-    probabilities: Mapping[str, float]
-    tones: Mapping[str, float]
-    known: float
-    abstained: str | None
+    __slots__ = ("_answer",)
+    _answer: Answer
+    __match_args__ = ("topics", "tone", "tone_score", "probabilities", "tones", "known", "abstained")
+
+    def __init__(
+        self,
+        topics: tuple[str, ...],
+        tone: str | None,
+        tone_score: float,
+        probabilities: Mapping[str, float],
+        tones: Mapping[str, float],
+        known: float,
+        abstained: str | None,
+    ) -> None:
+        labels = tuple(probabilities), tuple(tones)
+        values = [*probabilities.values(), *tones.values()]
+        packed = Struct(f"{len(values)}d").pack(*values)
+        self._set(_answer=(topics, tone, tone_score, known, abstained, labels, packed))
+
+    @classmethod
+    def of(cls, answer: Answer) -> Classification:
+        """Wrap an answer; its mappings are made when they are asked for, which takes as long as scoring a text."""
+        self = _new(cls)
+        _set_answer(self, answer)
+        return self
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics given, most probable first."""
+        return self._answer[0]
+
+    @property
+    def tone(self) -> str | None:
+        """The tone."""
+        return self._answer[1]
+
+    @property
+    def tone_score(self) -> float:
+        """P(cooperative) - P(tense)."""
+        return self._answer[2]
+
+    @property
+    def probabilities(self) -> Mapping[str, float]:
+        """The calibrated probability of every topic."""
+        labels, values = self._answer[5:]
+        return dict(zip(labels[0], memoryview(values).cast("d"), strict=False))
+
+    @property
+    def tones(self) -> Mapping[str, float]:
+        """The calibrated probability of every tone, adding up to 1."""
+        labels, values = self._answer[5:]
+        return dict(zip(labels[1], memoryview(values).cast("d")[len(labels[0]) :], strict=True))
+
+    @property
+    def known(self) -> float:
+        """Share of the text's tokens that are in the model's vocabulary."""
+        return self._answer[3]
+
+    @property
+    def abstained(self) -> str | None:
+        """Why there is no answer."""
+        return self._answer[4]
 
     def to_dict(self) -> dict[str, Any]:
         """Give the answer as plain types that `json.dumps` takes; a NaN becomes None."""
@@ -58,8 +241,8 @@ class Classification:
             "topics": list(self.topics),
             "tone": self.tone,
             "tone_score": none_if_nan(self.tone_score),
-            "probabilities": dict(self.probabilities),
-            "tones": dict(self.tones),
+            "probabilities": self.probabilities,
+            "tones": self.tones,
             "known": self.known,
             "abstained": self.abstained,
         }
@@ -77,8 +260,11 @@ class Classification:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
+_new = object.__new__
+_set_answer = Classification.__dict__["_answer"].__set__
+
+
+class Paragraph(Frozen):
     """One paragraph of a document, with its place and its answer.
 
     Attributes
@@ -91,10 +277,15 @@ class Paragraph:
         Its answer; `topics`, `tone` and `tone_score` are passed through.
     """
 
+    __match_args__ = ("text", "start", "end", "classification")
+    __slots__ = ("classification", "end", "start", "text")
     text: str
     start: int
     end: int
     classification: Classification
+
+    def __init__(self, text: str, start: int, end: int, classification: Classification) -> None:
+        self._set(text=text, start=start, end=end, classification=classification)
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -116,8 +307,7 @@ class Paragraph:
         return {"start": self.start, "end": self.end, "text": self.text, **self.classification.to_dict()}
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Frozen):
     """An article: its paragraphs and what they say together.
 
     Attributes
@@ -129,8 +319,13 @@ class Document:
         `probabilities`, `tones`, `known` and `abstained` are passed through. `Model.classify_document` says how.
     """
 
+    __match_args__ = ("paragraphs", "classification")
+    __slots__ = ("classification", "paragraphs")
     paragraphs: tuple[Paragraph, ...]
     classification: Classification
+
+    def __init__(self, paragraphs: tuple[Paragraph, ...], classification: Classification) -> None:
+        self._set(paragraphs=paragraphs, classification=classification)
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -189,8 +384,7 @@ class Document:
         return "\n".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class TermWeight:
+class TermWeight(Frozen):
     """What one term of a text adds to a label's decision value.
 
     Attributes
@@ -203,9 +397,14 @@ class TermWeight:
         Where the term stands in the text, in characters: ``text[start:end]``.
     """
 
+    __match_args__ = ("term", "weight", "spans")
+    __slots__ = ("spans", "term", "weight")
     term: str
     weight: float
     spans: tuple[tuple[int, int], ...]
+
+    def __init__(self, term: str, weight: float, spans: tuple[tuple[int, int], ...]) -> None:
+        self._set(term=term, weight=weight, spans=spans)
 
     def to_dict(self) -> dict[str, Any]:
         """Give the term as plain types that `json.dumps` takes."""

@@ -14,40 +14,21 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stance.features import subwords, token_slices, token_spans
 from stance.parameters import Parameters
-from stance.results import TermWeight
+from stance.results import REASONS, Answers, TermWeight
 
-__all__ = ["Scorer", "Scores"]
+if TYPE_CHECKING:
+    from stance.results import Answer
+
+__all__ = ["Scorer"]
 
 UNKNOWN = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """What is known of each of some texts before calibration.
-
-    Attributes
-    ----------
-    decisions : ndarray of float64, shape (n_texts, n_labels)
-        Decision values.
-    known : ndarray of float64, shape (n_texts,)
-        Share of tokens in the vocabulary; 0 for a text without tokens.
-    mean_idf : ndarray of float64, shape (n_texts,)
-        Mean inverse document frequency of the tokens; that of an unknown word for a text without tokens.
-    n_tokens : ndarray of int64, shape (n_texts,)
-        Number of tokens.
-    """
-
-    decisions: NDArray[np.float64]
-    known: NDArray[np.float64]
-    mean_idf: NDArray[np.float64]
-    n_tokens: NDArray[np.int64]
 
 
 class Scorer:
@@ -71,7 +52,7 @@ class Scorer:
         self._folded = np.zeros((len(self._words), len(parameters.labels)), dtype=np.int64)
         self._is_folded = np.zeros(len(self._words), dtype=bool)
 
-    def score(self, texts: Sequence[str]) -> Scores:
+    def score(self, texts: Sequence[str]) -> Answers:
         """Score each of `texts`.
 
         Parameters
@@ -80,29 +61,42 @@ class Scorer:
 
         Returns
         -------
-        Scores
+        Answers
             Row i belongs to text i.
         """
-        n_texts = len(texts)
-        decisions = np.tile(self.parameters.intercept, (n_texts, 1))
+        parameters, rule = self.parameters, self.parameters.rule
+        n_texts, most_topics = len(texts), min(rule.max_topics, len(parameters.topics))
+        decisions = np.tile(parameters.intercept, (n_texts, 1))
         known = np.zeros(n_texts)
-        mean_idf = np.full(n_texts, self.parameters.unknown_idf)
+        mean_idf = np.full(n_texts, parameters.unknown_idf)
         n_tokens = np.zeros(n_texts, dtype=np.int64)
+        reasons = np.zeros(n_texts, dtype=np.uint8)
         for row, text in enumerate(texts):
             words, pairs, unknown = self._count(text)
             n_known = sum(words.values())
             n = n_known + sum(unknown.values())
-            if n == 0:
-                continue
-            rows, values = self._values(words, pairs)
-            idf_sum = float(self._tally(words) @ self.parameters.idf[list(words)]) if words else 0.0
-            decisions[row] += values @ self.parameters.weights[rows] * self.parameters.weight_scale
-            if self._subwords:
-                decisions[row] += self._subword_sum(words, unknown) * (self.parameters.subword_scale / np.sqrt(n))
-            known[row] = n_known / n
-            mean_idf[row] = (idf_sum + (n - n_known) * self.parameters.unknown_idf) / n
-            n_tokens[row] = n
-        return Scores(decisions, known, mean_idf, n_tokens)
+            if n:
+                decisions[row] += self._decisions(words, pairs, unknown, n)
+                idf_sum = float(self._tally(words) @ parameters.idf[list(words)]) if words else 0.0
+                known[row] = n_known / n
+                mean_idf[row] = (idf_sum + (n - n_known) * parameters.unknown_idf) / n
+                n_tokens[row] = n
+            reasons[row] = REASONS.index(self._why_not(text, n, known[row], mean_idf[row]))
+        probabilities = rule.probabilities(decisions)
+        probabilities[reasons > 0] = np.nan
+        topics = np.full((n_texts, most_topics), -1, dtype=np.int32)
+        for row, given in enumerate(rule.topics(probabilities)):
+            topics[row, : len(given)] = given
+        tones = np.full(n_texts, -1, dtype=np.int32)
+        if parameters.tones:
+            tones[reasons == 0] = probabilities[reasons == 0, len(parameters.topics) :].argmax(axis=1)
+        labels = parameters.topics, parameters.tones
+        columns = decisions.ravel(), probabilities.ravel(), topics.ravel(), tones, reasons, known, mean_idf, n_tokens
+        return Answers(labels, *columns)
+
+    def answer(self, text: str) -> Answer:
+        """Score one text."""
+        return self.score([text]).row(0)
 
     def explain(self, text: str, label: int) -> list[TermWeight]:
         """Split the decision value of `text` for one label among its words and pairs.
@@ -140,6 +134,24 @@ class Scorer:
                     weights[token] = float(row_weights[label] * count * unit)
         terms = [TermWeight(name, weight, tuple(spans[name])) for name, weight in weights.items()]
         return sorted(terms, key=lambda term: (-abs(term.weight), term.term))
+
+    def _decisions(
+        self, words: Counter[int], pairs: Counter[int], unknown: Counter[str], n: int
+    ) -> NDArray[np.float64]:
+        """Give what the terms of a text of `n` tokens add to the intercepts."""
+        rows, values = self._values(words, pairs)
+        total: NDArray[np.float64] = values @ self.parameters.weights[rows] * self.parameters.weight_scale
+        if self._subwords:
+            total += self._subword_sum(words, unknown) * (self.parameters.subword_scale / np.sqrt(n))
+        return total
+
+    def _why_not(self, text: str, n: int, known: float, mean_idf: float) -> str | None:
+        """Say why there is no ground for an answer, or None where there is."""
+        if n == 0:
+            return "no words" if text.strip() else "empty"
+        if known == 0 or known < self.parameters.min_known:
+            return "too little known text"
+        return "unfamiliar language" if mean_idf > self.parameters.max_mean_idf else None
 
     def _count(self, text: str) -> tuple[Counter[int], Counter[int], Counter[str]]:
         """Count the known words and pairs by row, and the unknown tokens."""

@@ -44,7 +44,11 @@ def check_texts(texts: object) -> list[str]:
         raise TypeError("expected several texts, but got a data frame: use score(frame), or pass its text column")
     if not hasattr(texts, "__iter__"):
         raise TypeError(f"expected several texts, such as a list of str, but got {type(texts).__name__}")
-    return [check_text(text, position) for position, text in enumerate(texts)]
+    checked = list(texts)
+    if not set(map(type, checked)) <= {str}:
+        for position, text in enumerate(checked):
+            check_text(text, position)
+    return checked
 
 
 def paragraph_spans(text: str) -> list[Span]:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
 from stance.errors import TableError, listed
-from stance.storage import replacing
+from stance.files import replacing
 from stance.table import STANDARD, import_parquet, is_gzip, is_tsv, table_format
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -15,9 +16,12 @@ from hypothesis import strategies as st
 
 import stance
 from stance import compiled
-from stance.scoring import Scorer, Scores
+from stance.parameters import Parameters
+from stance.results import Classification
+from stance.scoring import Scorer
 
 needs_kernel = pytest.mark.skipif(stance.backend() == "python", reason="the kernel was not built")
+LAY_OUT_AFTER = 64
 PIECES = [
     "the",
     "War",
@@ -45,11 +49,18 @@ nasty = st.one_of(
 )
 
 
-def assert_same(ours: Scores, theirs: Scores) -> None:
-    assert np.abs(ours.decisions - theirs.decisions).max(initial=0) < 1e-9
-    np.testing.assert_allclose(ours.known, theirs.known, atol=1e-12)
-    np.testing.assert_allclose(ours.mean_idf, theirs.mean_idf, atol=1e-9)
-    assert (ours.n_tokens == theirs.n_tokens).all()
+def assert_same(parameters: Parameters, texts: Sequence[str]) -> None:
+    """The kernel gives the answers of NumPy: all at once, and one by one, before and after it laid out its records."""
+    theirs = Scorer(parameters).score(texts)
+    kernel = compiled.CompiledScorer(parameters.contents())
+    for ours in (kernel.score(texts), *(kernel.score(texts) for _ in range(LAY_OUT_AFTER // max(len(texts), 1) + 1))):
+        for name in ("decisions", "known", "mean_idf", "probabilities"):
+            np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-9, atol=1e-9)
+        for name in ("labels", "topics", "tones", "reasons", "n_tokens"):
+            assert list(getattr(ours, name)) == list(getattr(theirs, name))
+    for row, text in enumerate(texts):
+        assert repr(kernel.answer(text)) == repr(ours.row(row))
+        assert Classification.of(ours.row(row)).topics == Classification.of(theirs.row(row)).topics
 
 
 @needs_kernel
@@ -58,16 +69,13 @@ def assert_same(ours: Scores, theirs: Scores) -> None:
     deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_any_text_scores_the_same(any_model: stance.Model, texts: list[str]) -> None:
-    parameters = any_model.parameters
-    assert_same(compiled.CompiledScorer(parameters).score(texts), Scorer(parameters).score(texts))
+    assert_same(any_model.parameters, texts)
 
 
 @needs_kernel
 def test_paragraphs_and_other_languages_score_the_same(default_model: stance.Model, paragraphs: pd.DataFrame) -> None:
     texts = [*paragraphs["text"], *pd.read_csv("fixtures/languages.csv")["text"]]
-    assert_same(
-        compiled.CompiledScorer(default_model.parameters).score(texts), Scorer(default_model.parameters).score(texts)
-    )
+    assert_same(default_model.parameters, texts)
 
 
 @needs_kernel
@@ -84,8 +92,7 @@ def test_paragraphs_and_other_languages_score_the_same(default_model: stance.Mod
     ids=["one word", "one word of two bytes", "many words", "surrogates", "three bytes", "sigma"],
 )
 def test_huge_texts_score_the_same(tiny_model: stance.Model, text: str) -> None:
-    parameters = tiny_model.parameters
-    assert_same(compiled.CompiledScorer(parameters).score([text]), Scorer(parameters).score([text]))
+    assert_same(tiny_model.parameters, [text])
 
 
 @needs_kernel
@@ -101,7 +108,7 @@ def test_subwords_of_any_length_score_the_same(tiny_model: stance.Model, lengths
     weights = generator.integers(-9999, 9999, (len(grams), len(tiny_model.labels)), dtype=np.int16)
     parameters = replace(tiny_model.parameters, subwords=grams, subword_weights=weights, subword_lengths=lengths)
     texts = [*words, " ".join(words), "warships überläuferin xy"]
-    assert_same(compiled.CompiledScorer(parameters).score(texts), Scorer(parameters).score(texts))
+    assert_same(parameters, texts)
 
 
 @needs_kernel
@@ -120,7 +127,7 @@ def test_a_list_may_change_while_it_is_scored(default_model: stance.Model, parag
     thread = threading.Thread(target=change, args=(mine,))
     thread.start()
     try:
-        found = compiled.CompiledScorer(default_model.parameters).score(mine[1:]).decisions
+        found = default_model.decision_function(mine[1:])
     finally:
         stop.set()
         thread.join()
@@ -130,30 +137,19 @@ def test_a_list_may_change_while_it_is_scored(default_model: stance.Model, parag
 @needs_kernel
 def test_many_threads_give_the_answers_of_one(default_model: stance.Model, paragraphs: pd.DataFrame) -> None:
     texts = paragraphs["text"].tolist()
-    scorer = compiled.CompiledScorer(default_model.parameters)
-    expected = scorer.score(texts).decisions
+    scorer = compiled.CompiledScorer(default_model.parameters.contents())
+    expected = scorer.score(texts)
     with ThreadPoolExecutor(16) as pool:
-        for found in pool.map(lambda _: scorer.score(texts).decisions, range(64)):
-            assert (found == expected).all()
+        for found in pool.map(lambda _: scorer.score(texts), range(64)):
+            assert found == expected
+        for row, found in enumerate(pool.map(scorer.answer, texts)):
+            assert repr(found) == repr(expected.row(row))
 
 
 @needs_kernel
 def test_what_is_no_text_is_refused(tiny_model: stance.Model) -> None:
     with pytest.raises(TypeError, match=r"^expected a text of type str, but got int$"):
-        compiled.CompiledScorer(tiny_model.parameters).score(["fine", 7])  # type: ignore[list-item]
-
-
-@needs_kernel
-def test_a_vocabulary_that_does_not_fit_is_refused(tiny_model: stance.Model) -> None:
-    one = np.frombuffer(b"one", dtype=np.uint8)
-    nothing = np.zeros((0, 1), dtype=np.int16)
-    vector = np.ones(1)
-    for count, message in ((2, "fewer strings than rows"), (0, "more strings than rows")):
-        with pytest.raises(ValueError, match=rf"^{message}$"):
-            compiled.Kernel(
-                one, count, np.zeros((0, 2), dtype=np.uint32), vector, 1.0, nothing, vector, one[:0], 0, 3, 5, nothing,
-                vector, vector,
-            )  # fmt: skip
+        compiled.CompiledScorer(tiny_model.parameters.contents()).score(["fine", 7])  # type: ignore[list-item]
 
 
 def test_without_the_kernel_numpy_scores(monkeypatch: pytest.MonkeyPatch, tiny_model: stance.Model) -> None:
@@ -161,7 +157,7 @@ def test_without_the_kernel_numpy_scores(monkeypatch: pytest.MonkeyPatch, tiny_m
     try:
         importlib.reload(compiled)
         assert compiled.backend() == "python"
-        assert isinstance(compiled.scorer(tiny_model.parameters), Scorer)
+        assert isinstance(compiled.scorer(tiny_model.parameters.contents()), Scorer)
     finally:
         monkeypatch.undo()
         importlib.reload(compiled)

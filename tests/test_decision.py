@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stance.decision import DecisionRule, pooled_tone, pooled_topics
+from stance.decision import DecisionRule
+from stance.pooling import pooled_tone, pooled_topics
 
 FOUR = ["cooperative", "tense", "mixed", "neutral"]
 RULE = DecisionRule(

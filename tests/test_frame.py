@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import stance
-from stance.frame import answer_columns, answer_names, check_schemes
+from stance.frame import answer_columns, answer_names, check_schemes, plain
 from stance.taxonomy import codes
 
 PEACE = "The two governments signed a peace treaty and opened talks on trade."
@@ -409,10 +409,13 @@ def test_answer_columns_are_those_named(any_model: stance.Model) -> None:
     names = answer_names(any_model, True, (), "x_")
     columns = answer_columns(any_model, [PEACE, None, ""], True, (), "x_")
     assert list(columns) == names
-    assert {len(values) for values in columns.values()} == {3}
-    assert [columns[name][1] for name in names] == [None] * len(names)
-    assert columns["x_known"][2] == 0
-    assert not any(value != value for values in columns.values() for value in values)
+    lists = {name: plain(values) for name, values in columns.items()}
+    assert {len(values) for values in lists.values()} == {3}
+    assert [lists[name][1] for name in names] == [None] * len(names)
+    assert lists["x_known"][2] == 0
+    assert not any(value != value for values in lists.values() for value in values)
+    empty = answer_columns(any_model, [], True, ("cap",))
+    assert {len(values) for values in empty.values()} == {0}
 
 
 def test_schemes_are_checked() -> None:

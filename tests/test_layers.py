@@ -18,9 +18,11 @@ ORDER = (
     "results",
     "features",
     "text",
+    "files",
+    "storage",
+    "pooling",
     "decision",
     "parameters",
-    "storage",
     "scoring",
     "compiled",
     "table",
@@ -45,7 +47,7 @@ LATE = {("model", "frame"), ("model", "pipeline")}
 """Imports inside functions against the order: methods whose work needs packages that scoring does without."""
 
 TRAINING = {"labelled", "counting", "calibration", "heads", "evaluation", "learning"}
-HEAVY = {"joblib", "pandas", "pyarrow", "scipy", "sklearn", "threadpoolctl", "tqdm"}
+HEAVY = {"joblib", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "threadpoolctl", "tqdm"}
 PACKAGE = Path(stance.__file__).parent
 TREES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 
@@ -119,21 +121,22 @@ def test_the_walk_over_imports_finds_what_is_there() -> None:
     assert imported(at_module_level(TREES["api"])) == {"storage", "model", "results"}
     assert imported(at_module_level(TREES["frame"])) >= {"model", "table"}
     assert imported(at_module_level(TREES["frame"], with_types=False)) == {"errors", "results", "table", "taxonomy"}
-    assert {"__init__", "api", "model", "scoring", "errors"} <= reached("cli")
+    assert {"__init__", "api", "model", "storage", "errors"} <= reached("cli")
 
 
+@pytest.mark.skipif(stance.backend() == "python", reason="without the kernel NumPy scores")
 def test_classifying_imports_no_heavy_package() -> None:
     program = (
         "import sys, stance\n"
         "stance.classify('Peace talks resumed.')\n"
         "stance.classify_document('Peace talks resumed.')\n"
-        "stance.load().explain('Peace talks resumed.', 'trade')\n"
         f"print(sorted({HEAVY!r} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.skipif(stance.backend() == "python", reason="without the kernel NumPy scores")
 def test_the_command_line_imports_no_heavy_package_to_classify(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Peace talks resumed.", encoding="utf-8")
     program = (

@@ -23,7 +23,7 @@ from stance.errors import StanceWarning, TrainingError
 from stance.heads import Trainer
 from stance.labelled import Labelled
 from stance.learning import CrossValidation, fit, folds_of
-from stance.storage import to_bytes
+from stance.parameters import to_bytes
 
 ROOT = Path(__file__).resolve().parent.parent
 WORDS = ["treaty", "troops", "tariff", "vaccine", "border", "election", "harvest", "missile", "reform", "summit"]
@@ -364,7 +364,7 @@ def test_other_names_of_the_columns_give_the_same_model(same: bytes) -> None:
 def test_the_hash_seed_does_not_count(same: bytes, tmp_path: Path) -> None:
     ROWS.to_csv(tmp_path / "rows.csv", index=False)
     program = (
-        "import hashlib, sys, stance\nfrom stance.storage import to_bytes\n"
+        "import hashlib, sys, stance\nfrom stance.parameters import to_bytes\n"
         "model = stance.train(sys.argv[1], progress=False)\n"
         "print(hashlib.sha256(to_bytes(model.parameters)).hexdigest())"
     )

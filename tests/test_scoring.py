@@ -32,8 +32,14 @@ def make_scorer(request: pytest.FixtureRequest) -> MakeScorer:
     """Both ways to score."""
     if request.param is CompiledScorer and stance.backend() == "python":
         pytest.skip("the kernel was not built")
-    make: MakeScorer = request.param
-    return make
+    return (lambda parameters: CompiledScorer(parameters.contents())) if request.param is CompiledScorer else Scorer
+
+
+def decisions(scorer: Scorer | CompiledScorer, texts: list[str]) -> np.ndarray:
+    """The decision values, shape (n_texts, n_labels)."""
+    answers = scorer.score(texts)
+    n_labels = len(answers.labels[0]) + len(answers.labels[1])
+    return np.asarray(answers.decisions).reshape(len(texts), n_labels)
 
 
 def without_subwords(parameters: Parameters) -> Parameters:
@@ -103,8 +109,8 @@ def test_threads_give_the_answers_of_one(
     texts = paragraphs["text"].tolist()
     fresh = make_scorer(default_model.parameters)
     with ThreadPoolExecutor(8) as pool:
-        parts = list(pool.map(lambda text: fresh.score([text]).decisions[0], texts * 2))
-    expected = make_scorer(default_model.parameters).score(texts).decisions
+        parts = list(pool.map(lambda text: decisions(fresh, [text])[0], texts * 2))
+    expected = decisions(make_scorer(default_model.parameters), texts)
     assert (np.array(parts) == np.vstack([expected, expected])).all()
 
 
@@ -166,7 +172,7 @@ def test_without_subwords_an_unknown_word_has_no_part_in_the_score(
     tiny_model: stance.Model, make_scorer: MakeScorer
 ) -> None:
     model = stance.Model(without_subwords(tiny_model.parameters))
-    assert (make_scorer(model.parameters).score(["qqzzvv zzwarshipszz"]).decisions == model.intercept_).all()
+    assert (decisions(make_scorer(model.parameters), ["qqzzvv zzwarshipszz"]) == model.intercept_).all()
     assert model.explain("qqzzvv zzwarshipszz", model.labels[0], k=None) == ()
 
 
@@ -178,18 +184,19 @@ def test_a_text_scores_the_same_to_the_bit_alone_or_in_any_batch(
     together = make_scorer(any_model.parameters).score(texts)
     order = data.draw(st.permutations(range(len(texts))))
     fresh = make_scorer(any_model.parameters)
-    shuffled = fresh.score([texts[row] for row in order]).decisions
-    assert (shuffled == together.decisions[order]).all()
+    shuffled = decisions(fresh, [texts[row] for row in order])
+    assert (shuffled == decisions(make_scorer(any_model.parameters), texts)[order]).all()
     for row in reversed(range(len(texts))):
         alone = fresh.score([texts[row]])
-        for name in ("decisions", "known", "mean_idf", "n_tokens"):
-            assert (getattr(alone, name)[0] == getattr(together, name)[row]).all()
+        assert repr(alone.row(0)) == repr(together.row(row)) == repr(fresh.answer(texts[row]))
+        assert (alone.mean_idf[0], alone.n_tokens[0]) == (together.mean_idf[row], together.n_tokens[row])
 
 
-def test_no_text_gives_no_row(any_model: stance.Model) -> None:
-    scores = Scorer(any_model.parameters).score([])
-    assert scores.decisions.shape == (0, len(any_model.labels))
-    assert len(scores.known) == len(scores.mean_idf) == len(scores.n_tokens) == 0
+def test_no_text_gives_no_row(any_model: stance.Model, make_scorer: MakeScorer) -> None:
+    scores = make_scorer(any_model.parameters).score([])
+    assert len(scores) == len(scores.decisions) == len(scores.topics) == len(scores.known) == len(scores.n_tokens) == 0
+    assert any_model.decision_function([]).shape == any_model.predict_proba([]).shape == (0, len(any_model.labels))
+    assert any_model.classify_many([]) == []
 
 
 def test_one_word_scores_with_its_own_subwords_first_and_later(tiny_model: stance.Model) -> None:
@@ -201,7 +208,7 @@ def test_one_word_scores_with_its_own_subwords_first_and_later(tiny_model: stanc
         own = [grams[gram] for gram in subwords(word, *parameters.subword_lengths) if gram in grams]
         expected = parameters.intercept + parameters.weights[row] * parameters.weight_scale
         expected += parameters.subword_weights[own].sum(axis=0, dtype=np.int64) * parameters.subword_scale
-        first, later = (scorer.score([word]).decisions[0] for _ in range(2))
+        first, later = (decisions(scorer, [word])[0] for _ in range(2))
         np.testing.assert_allclose(first, expected, atol=1e-12)
         assert (first == later).all()
 
