@@ -15,8 +15,9 @@ WRAP_WIDTH = 132
 WRAPPED_SHARE = 0.6
 """A block is hard-wrapped when at least this share of its lines, but the last, had no room for the next word."""
 
-_line = re.compile(r"[^\r\n\u2028\u2029]*(?:\r\n|[\r\n\u2028\u2029]|\Z)")
-_sentence_end = re.compile(r"[.!?…。！？]['\"’”»)\]]*\Z")
+# Compiled when first used, which a cold start does without.
+LINE = r"[^\r\n\u2028\u2029]*(?:\r\n|[\r\n\u2028\u2029]|\Z)"
+SENTENCE_END = r"[.!?…。！？]['\"’”»)\]]*\Z"
 
 Span = tuple[int, int]
 
@@ -74,7 +75,7 @@ def paragraph_spans(text: str) -> list[Span]:
     >>> [text[start:end] for start, end in paragraph_spans(text)]
     ['One paragraph.', 'Another one.']
     """
-    lines = [_stripped(text, match.start(), match.end()) for match in _line.finditer(text)]
+    lines = [_stripped(text, match.start(), match.end()) for match in re.finditer(LINE, text)]
     width = _wrap_width([_columns(text, (start, end)) for start, end in lines if end > start])
     spans: list[Span] = []
     for block in _blocks(lines):
@@ -131,7 +132,7 @@ def _wrapped_paragraphs(text: str, block: list[Span], width: int) -> Iterator[Sp
 
 def _ends_sentence(text: str, line: Span) -> bool:
     """Say whether `line` ends with the mark of a sentence's end, closing quotes and brackets aside."""
-    return _sentence_end.search(text[max(line[0], line[1] - 20) : line[1]]) is not None
+    return re.search(SENTENCE_END, text[max(line[0], line[1] - 20) : line[1]]) is not None
 
 
 def _is_indented(text: str, line: Span) -> bool:
