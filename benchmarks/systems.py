@@ -1,0 +1,136 @@
+"""The systems that are compared, each with the same texts in the form that suits it best."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import stance
+from benchmarks.timing import median_seconds
+
+__all__ = [
+    "FASTEST",
+    "KERNEL",
+    "RICH",
+    "SKLEARN",
+    "VADER",
+    "System",
+    "fasttext_line",
+    "fasttext_model",
+    "fasttext_system",
+    "sklearn_system",
+    "stance_system",
+    "vader_system",
+]
+
+KERNEL = "stance"
+SKLEARN = "scikit-learn pipeline"
+FASTEST = "fastText, words, 16 dimensions"
+RICH = "fastText, words, pairs and subwords, 100 dimensions"
+VADER = "VADER"
+
+
+@dataclass(frozen=True)
+class System:
+    """One system under test.
+
+    Attributes
+    ----------
+    name : str
+    texts : list of str
+        The texts in the form that the system takes.
+    batch : callable
+        Answers a list of texts.
+    single : callable
+        Answers one text.
+    """
+
+    name: str
+    texts: list[str]
+    batch: Callable[[list[str]], object]
+    single: Callable[[str], object]
+
+
+def stance_system(texts: Sequence[str]) -> System:
+    """Give stance: decision values for a batch; the whole answer, as a user gets it, for one text."""
+    return System(KERNEL, list(texts), stance.load().decision_function, stance.classify)
+
+
+def sklearn_system(texts: Sequence[str]) -> System:
+    """Give the default model as a scikit-learn pipeline, which has the same decision values."""
+    pipeline = stance.load().to_sklearn()
+    return System(SKLEARN, list(texts), pipeline.decision_function, lambda text: pipeline.decision_function([text]))
+
+
+def vader_system(texts: Sequence[str]) -> System:
+    """Give VADER, which has no batch of its own."""
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    score = SentimentIntensityAnalyzer().polarity_scores
+    return System(VADER, list(texts), lambda texts: [score(text) for text in texts], score)
+
+
+def fasttext_system(name: str, model: Any, texts: Sequence[str], repeats: int = 3) -> System:
+    """Give fastText answering with its likeliest label, a batch by the faster of its two ways.
+
+    Parameters
+    ----------
+    name : str
+    model : fasttext model
+    texts : sequence of str
+        They are divided into tokens here, outside what is timed.
+    repeats : int
+        Timed calls of each of the two ways of answering a batch.
+    """
+    # The C++ object under the Python class, whose own `predict` fails under NumPy 2 and is slower.
+    inner = model.f
+    lines = [fasttext_line(text) + "\n" for text in texts]
+
+    def single(line: str) -> object:
+        return inner.predict(line, 1, 0.0, "strict")
+
+    def loop(lines: list[str]) -> object:
+        return [inner.predict(line, 1, 0.0, "strict") for line in lines]
+
+    def many(lines: list[str]) -> object:
+        return inner.multilinePredict(lines, 1, 0.0, "strict")
+
+    seconds = median_seconds({"loop": lambda: loop(lines), "many": lambda: many(lines)}, repeats)
+    return System(name, lines, loop if seconds["loop"] < seconds["many"] else many, single)
+
+
+def fasttext_model(texts: Sequence[str], labels: Sequence[Sequence[str]], **settings: Any) -> Any:
+    """Train fastText.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    labels : sequence of sequence of str
+        The labels of each text.
+    settings
+        Those of ``fasttext.train_supervised``.
+    """
+    import fasttext
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.txt"
+        with file.open("w", encoding="utf-8") as rows:
+            for text, names in zip(texts, labels, strict=True):
+                marks = "".join(f"__label__{name} " for name in names)
+                rows.write(f"{marks}{fasttext_line(text)}\n")
+        return fasttext.train_supervised(str(file), verbose=0, **settings)
+
+
+def fasttext_line(text: str) -> str:
+    r"""Divide a text into tokens with spaces between, as fastText wants it.
+
+    Examples
+    --------
+    >>> fasttext_line("The U.N. met;\ntalks go on.")
+    'the met talks go on'
+    """
+    return " ".join(re.findall(r"\w\w+", text.lower()))
