@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 import stance
-from benchmarks.processes import ask_without_kernel
+from benchmarks.processes import NO_KERNEL, ask_without_kernel
 from benchmarks.texts import CORPORA, all_texts
 
 TOLERANCE = 1e-9
@@ -29,25 +29,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--texts", type=int, help="how many paragraphs; by default all of them")
     options = parser.parse_args(arguments)
     if stance.backend() != "compiled":
-        print("expected the compiled kernel, but stance was installed without a C compiler", file=sys.stderr)
+        print(NO_KERNEL, file=sys.stderr)
         return 2
     texts, origin = all_texts(options.corpora)
     texts = texts[: options.texts]
     pipeline = stance.load().to_sklearn()
-    from_numpy = from_sklearn = 0.0
+    greatest = np.zeros(2)
     n_other_labels = 0
     chunks = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)]
     others = ask_without_kernel("benchmarks.equality", "answers", chunks)
     for chunk, other in tqdm(zip(chunks, others, strict=True), total=len(chunks), unit_scale=CHUNK, unit=" texts"):
         ours = answers(chunk)
         decisions = np.array(ours["decisions"])
-        from_numpy = max(from_numpy, np.abs(decisions - other["decisions"]).max())
-        from_sklearn = max(from_sklearn, np.abs(decisions - pipeline.decision_function(chunk)).max())
+        differences = (decisions - other["decisions"], decisions - pipeline.decision_function(chunk))
+        greatest = np.maximum(greatest, [np.abs(difference).max() for difference in differences])
         n_other_labels += sum(one != another for one, another in zip(ours["labels"], other["labels"], strict=True))
     print(f"{len(texts):,} different {origin}, {decisions.shape[1]} decision values each")
-    print(f"kernel and NumPy: greatest difference {from_numpy:.2g}; other labels in {n_other_labels:,} texts")
-    print(f"kernel and scikit-learn: greatest difference {from_sklearn:.2g}")
-    return int(not max(from_numpy, from_sklearn) <= TOLERANCE or n_other_labels > 0)
+    print(f"kernel and NumPy: greatest difference {greatest[0]:.2g}; other labels in {n_other_labels:,} texts")
+    print(f"kernel and scikit-learn: greatest difference {greatest[1]:.2g}")
+    agree = bool((greatest <= TOLERANCE).all()) and n_other_labels == 0
+    return 0 if agree else 1
 
 
 def answers(texts: list[str]) -> dict[str, Any]:

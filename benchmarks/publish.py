@@ -40,8 +40,8 @@ def conditions_line(conditions: dict[str, Any]) -> str:
 def publish(key: str, results: dict[str, Any], marker: str, block: str) -> None:
     """Keep `results` in `results.json` under `key`, and put `block` into the README at `marker`."""
     readme = replace_block(README.read_text(encoding="utf-8"), marker, block)
-    everything = {**(read_results() if RESULTS.exists() else {}), key: results}
-    RESULTS.write_text(json.dumps(everything, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    everything = dict(sorted({**(read_results() if RESULTS.exists() else {}), key: results}.items()))
+    RESULTS.write_text(json.dumps(everything, indent=2) + "\n", encoding="utf-8")
     README.write_text(readme, encoding="utf-8")
 
 

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 import stance
 from benchmarks.chart import draw
-from benchmarks.processes import ask_without_kernel, describe_install, run_cold
+from benchmarks.processes import NO_KERNEL, ask_without_kernel, describe_install, run_cold
 from benchmarks.publish import RESULTS, conditions, conditions_line, publish, rounded, shown
 from benchmarks.systems import (
     FASTEST,
@@ -32,11 +32,11 @@ from benchmarks.systems import (
     VADER,
     System,
     fasttext_line,
-    fasttext_model,
     fasttext_system,
     sklearn_system,
     stance_system,
     vader_system,
+    write_fasttext,
 )
 from benchmarks.texts import CORPORA, pool_texts
 from benchmarks.timing import median_seconds, p50_seconds
@@ -96,14 +96,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=7, help="timed repeats, of which the median counts")
     parser.add_argument(
         "--python",
+        type=Path,
         default=sys.executable,
         help="interpreter for cold starts, with stance (normal install) and fastText; by default the running one",
     )
     options = parser.parse_args(arguments)
+    if stance.backend() != "compiled":
+        print(NO_KERNEL, file=sys.stderr)
+        return 2
+    python = str(options.python.absolute())  # not resolved: the link is what makes it the interpreter of its folder
     texts, origin = pool_texts(options.corpora)
     sample = texts[: options.texts]
     with tempfile.TemporaryDirectory() as folder:
-        models = train_fasttext(texts)
+        models = train_fasttext(texts, Path(folder))
         systems = [
             stance_system(sample),
             sklearn_system(sample),
@@ -118,14 +123,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows = [
             *between_systems(figures),
             *inside_stance(sample, options.repeats),
-            *cold_starts(options.python, sample[0], model_file, options.repeats),
+            *cold_starts(python, sample[0], model_file, options.repeats),
         ]
     results = {
         "conditions": conditions("fasttext-wheel", "vaderSentiment"),
         "texts": f"{len(sample):,} {origin}, {mean(len(text.split()) for text in sample):.0f} words in the mean",
         "n_single": min(options.single_texts, len(sample)),
         "repeats": options.repeats,
-        "cold_start": describe_install(options.python),
+        "cold_start": describe_install(python),
         "systems": {name: {kind: rounded(us) for kind, us in both.items()} for name, both in figures.items()},
         "rows": [row.to_dict() for row in rows],
     }
@@ -135,12 +140,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def train_fasttext(texts: list[str]) -> dict[str, Any]:
+def train_fasttext(texts: list[str], folder: Path) -> dict[str, Any]:
     """Train fastText with each of the settings, on the likeliest topic by the default model."""
+    import fasttext
+
     model = stance.load()
     best = model.decision_function(texts)[:, : len(model.topics)].argmax(axis=1)
-    labels = [[model.topics[topic]] for topic in best.tolist()]
-    return {name: fasttext_model(texts, labels, epoch=1, **settings) for name, settings in FASTTEXT_SETTINGS.items()}
+    file = folder / "rows.txt"
+    write_fasttext(file, texts, [[model.topics[topic]] for topic in best.tolist()])
+    return {
+        name: fasttext.train_supervised(str(file), epoch=1, verbose=0, **settings)
+        for name, settings in FASTTEXT_SETTINGS.items()
+    }
 
 
 def measure(systems: list[System], n_single: int, repeats: int) -> dict[str, dict[str, float]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +19,11 @@ __all__ = [
     "VADER",
     "System",
     "fasttext_line",
-    "fasttext_model",
     "fasttext_system",
     "sklearn_system",
     "stance_system",
     "vader_system",
+    "write_fasttext",
 ]
 
 KERNEL = "stance"
@@ -103,26 +102,20 @@ def fasttext_system(name: str, model: Any, texts: Sequence[str], repeats: int = 
     return System(name, lines, loop if seconds["loop"] < seconds["many"] else many, single)
 
 
-def fasttext_model(texts: Sequence[str], labels: Sequence[Sequence[str]], **settings: Any) -> Any:
-    """Train fastText.
+def write_fasttext(file: Path, texts: Sequence[str], labels: Sequence[Sequence[str]]) -> None:
+    """Write the file that fastText trains on.
 
     Parameters
     ----------
+    file : Path
     texts : sequence of str
     labels : sequence of sequence of str
         The labels of each text.
-    settings
-        Those of ``fasttext.train_supervised``.
     """
-    import fasttext
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "rows.txt"
-        with file.open("w", encoding="utf-8") as rows:
-            for text, names in zip(texts, labels, strict=True):
-                marks = "".join(f"__label__{name} " for name in names)
-                rows.write(f"{marks}{fasttext_line(text)}\n")
-        return fasttext.train_supervised(str(file), verbose=0, **settings)
+    with file.open("w", encoding="utf-8") as rows:
+        for text, names in zip(texts, labels, strict=True):
+            marks = "".join(f"__label__{name} " for name in names)
+            rows.write(f"{marks}{fasttext_line(text)}\n")
 
 
 def fasttext_line(text: str) -> str:

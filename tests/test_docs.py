@@ -22,7 +22,7 @@ SETUP = "python3 -m venv .venv && .venv/bin/pip install "
 @pytest.fixture
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder like a checkout, in which examples may write files."""
-    for name in ("fixtures", "stance", "docs", "training"):
+    for name in ("fixtures", "stance", "docs", "training", "benchmarks"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -71,8 +71,9 @@ def test_the_readme_has_the_figures_of_the_shipped_model() -> None:
 
 
 def test_every_file_that_a_page_names_is_there() -> None:
+    folders = "docs|fixtures|training|stance|tests|benchmarks"
     for page in [*PAGES, ROOT / "CONTRIBUTING.md"]:
-        for name in re.findall(r"`((?:docs|fixtures|training|stance|tests)/[\w./-]+)`", page.read_text("utf-8")):
+        for name in re.findall(rf"`((?:{folders})/[\w./-]+)`", page.read_text("utf-8")):
             assert (ROOT / name).exists(), f"{page.name} names {name}"
 
 

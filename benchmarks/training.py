@@ -1,0 +1,265 @@
+"""Measure training beside scikit-learn and fastText: ``python -m benchmarks.training``.
+
+Prints a table, and writes it to the README and `results.json`. Takes some minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import parallel_config
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, precision_recall_curve
+from sklearn.multiclass import OneVsRestClassifier
+
+import stance
+from benchmarks.publish import conditions, conditions_line, publish, rounded, shown
+from benchmarks.systems import fasttext_line, write_fasttext
+from benchmarks.texts import CORPORA, all_texts
+
+N_TOPICS = 15
+STRENGTHS = (1.0, 10.0, 100.0)
+FASTTEXT_SETTINGS = (
+    {"dim": 16, "epoch": 5, "lr": 0.5},
+    {"dim": 16, "epoch": 15, "lr": 0.5},
+    {"dim": 16, "epoch": 25, "lr": 1.0},
+    {"dim": 16, "epoch": 25, "lr": 1.0, "wordNgrams": 2, "bucket": 500_000},
+    {"dim": 100, "epoch": 25, "lr": 1.0, "wordNgrams": 2, "minn": 3, "maxn": 5, "bucket": 500_000},
+)
+"""From the fastest to the slowest."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Texts with their topics.
+
+    Attributes
+    ----------
+    texts : list of str
+    truth : ndarray of bool, shape (n_texts, n_topics)
+    topics : list of str
+        The columns.
+    """
+
+    texts: list[str]
+    truth: NDArray[np.bool_]
+    topics: list[str]
+
+    def part(self, start: int, stop: int) -> Rows:
+        """Give some of the rows."""
+        return Rows(self.texts[start:stop], self.truth[start:stop], self.topics)
+
+    def names(self) -> list[list[str]]:
+        """Give the topics of each text by name."""
+        return [[self.topics[topic] for topic in np.flatnonzero(row)] for row in self.truth]
+
+    def macro_f1(self, given: NDArray[np.bool_]) -> float:
+        """Judge the topics that were given to these texts."""
+        return float(f1_score(self.truth, given, average="macro", zero_division=0.0))
+
+
+@dataclass
+class Trained:
+    """What came of the training of one system."""
+
+    seconds: list[float] = field(default_factory=list)
+    macro_f1: list[float] = field(default_factory=list)
+
+
+Train = Callable[[Rows, Rows], tuple[float, float]]
+"""Trains on the first rows, judges on the second, and gives the seconds of training and the macro-F1."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and publish."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--corpora", type=Path, default=CORPORA, help="folder with the texts")
+    parser.add_argument("--rows", type=int, default=100_000, help="rows to train on")
+    parser.add_argument("--test-rows", type=int, default=10_000, help="rows to judge on")
+    parser.add_argument("--repeats", type=int, default=3, help="trainings of each system, of which the median counts")
+    options = parser.parse_args(arguments)
+    texts, origin = all_texts(options.corpora)
+    rows = labelled_by_default_model(texts[: options.rows + options.test_rows])
+    train, test = rows.part(0, options.rows), rows.part(options.rows, len(rows.texts))
+    aim = train_stance(train, test)[1]
+    systems: dict[str, Train] = {
+        "stance": train_stance,
+        **choose(sklearn_candidates(has_tuned_thresholds=False), train, test, aim),
+        **choose(sklearn_candidates(has_tuned_thresholds=True), train, test, aim),
+        **choose(fasttext_candidates(), train, test, aim),
+    }
+    trained = repeat(systems, train, test, options.repeats)
+    ours = median(trained["stance"].seconds)
+    results = {
+        "conditions": conditions("fasttext-wheel"),
+        "texts": f"{len(train.texts):,} rows to train on and {len(test.texts):,} to judge on, {origin}",
+        "repeats": options.repeats,
+        "rows": [
+            {
+                "system": name,
+                "seconds": rounded(median(each.seconds)),
+                "macro_f1": rounded(median(each.macro_f1)),
+                "ratio": rounded(median(each.seconds) / ours),
+            }
+            for name, each in trained.items()
+        ],
+    }
+    publish("training", results, "benchmark-training", block(results))
+    print(block(results))
+    return 0
+
+
+def labelled_by_default_model(texts: list[str]) -> Rows:
+    """Give each text the topics that the default model gives it, of the most frequent ones."""
+    model = stance.load()
+    truth = topics_given(model, texts, model.topics)
+    kept = np.sort(truth.sum(axis=0).argsort(kind="stable")[::-1][:N_TOPICS])
+    return Rows(texts, truth[:, kept], [model.topics[topic] for topic in kept])
+
+
+def topics_given(model: stance.Model, texts: list[str], topics: Sequence[str]) -> NDArray[np.bool_]:
+    """Give the topics that a model gives to texts, one column each of `topics`."""
+    answers = (set(answer.topics) for answer in model.classify_many(texts))
+    return np.array([[topic in given for topic in topics] for given in answers])
+
+
+def repeat(systems: dict[str, Train], train: Rows, test: Rows, repeats: int) -> dict[str, Trained]:
+    """Train each system several times, in turn."""
+    trained = {name: Trained() for name in systems}
+    for _ in range(repeats):
+        for name, system in systems.items():
+            seconds, macro_f1 = system(train, test)
+            trained[name].seconds.append(seconds)
+            trained[name].macro_f1.append(macro_f1)
+            print(f"{name}: {seconds:.1f} s, macro-F1 {macro_f1:.3f}", file=sys.stderr)
+    return trained
+
+
+def train_stance(train: Rows, test: Rows) -> tuple[float, float]:
+    """Train stance, which chooses its penalty, calibrates and tunes thresholds in this time."""
+    frame = pd.DataFrame({"text": train.texts, "topics": ["|".join(names) for names in train.names()]})
+    start = perf_counter()
+    model = stance.train(frame, progress=False)
+    seconds = perf_counter() - start
+    return seconds, test.macro_f1(topics_given(model, test.texts, test.topics))
+
+
+def sklearn_candidates(has_tuned_thresholds: bool) -> dict[str, Train]:
+    """Give scikit-learn with each penalty, strongest first, which is also fastest first."""
+    rule = "thresholds tuned" if has_tuned_thresholds else "threshold 0.5"
+    return {
+        f"scikit-learn, C = {strength:g}, {rule}": partial(train_sklearn, strength, has_tuned_thresholds)
+        for strength in STRENGTHS
+    }
+
+
+def train_sklearn(strength: float, has_tuned_thresholds: bool, train: Rows, test: Rows) -> tuple[float, float]:
+    """Train scikit-learn with a penalty that is known beforehand."""
+    vectoriser = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2, max_features=200_000)
+    heads = OneVsRestClassifier(LogisticRegression(C=strength, solver="liblinear"), n_jobs=-1)
+    stop = tuning_start(train) if has_tuned_thresholds else len(train.texts)
+    start = perf_counter()
+    features = vectoriser.fit_transform(train.texts)
+    features.sort_indices()  # the heads share it between threads, and each would sort it in place
+    with parallel_config("threading"):
+        heads.fit(features[:stop], train.truth[:stop])
+    thresholds = np.full(len(train.topics), 0.5)
+    if has_tuned_thresholds:
+        thresholds = best_thresholds(heads.predict_proba(features[stop:]), train.truth[stop:])
+    seconds = perf_counter() - start
+    return seconds, test.macro_f1(heads.predict_proba(vectoriser.transform(test.texts)) >= thresholds)
+
+
+def fasttext_candidates() -> dict[str, Train]:
+    """Give fastText with each of the settings, fastest first."""
+    return {
+        f"fastText, {', '.join(f'{name} {value}' for name, value in settings.items())}, thresholds tuned": partial(
+            train_fasttext, settings
+        )
+        for settings in FASTTEXT_SETTINGS
+    }
+
+
+def train_fasttext(settings: dict[str, Any], train: Rows, test: Rows) -> tuple[float, float]:
+    """Train fastText on two threads, from a file that is written beforehand."""
+    import fasttext
+
+    stop = tuning_start(train)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.txt"
+        # A row without a label would teach nothing.
+        write_fasttext(file, train.texts[:stop], [names or ["none"] for names in train.part(0, stop).names()])
+        start = perf_counter()
+        model = fasttext.train_supervised(str(file), loss="ova", thread=2, verbose=0, **settings)
+        held_out = fasttext_probabilities(model, train.part(stop, len(train.texts)))
+        thresholds = best_thresholds(held_out, train.truth[stop:])
+        seconds = perf_counter() - start
+    return seconds, test.macro_f1(fasttext_probabilities(model, test) >= thresholds)
+
+
+def fasttext_probabilities(model: Any, rows: Rows) -> NDArray[np.float64]:
+    """Give the probability of each topic by a fastText model."""
+    column = {f"__label__{topic}": place for place, topic in enumerate(rows.topics)}
+    probabilities = np.zeros(rows.truth.shape)
+    for row, text in enumerate(rows.texts):
+        for probability, label in model.f.predict(fasttext_line(text) + "\n", -1, 0.0, "strict"):
+            if label in column:
+                probabilities[row, column[label]] = probability
+    return probabilities
+
+
+def choose(candidates: dict[str, Train], train: Rows, test: Rows, aim: float) -> dict[str, Train]:
+    """Give the first of the candidates whose macro-F1 is at least `aim`, or else the one with the best."""
+    scores: dict[str, float] = {}
+    for name, candidate in candidates.items():
+        seconds, scores[name] = candidate(train, test)
+        print(f"trying {name}: {seconds:.1f} s, macro-F1 {scores[name]:.3f}", file=sys.stderr)
+        if scores[name] >= aim:
+            return {name: candidate}
+    best = max(scores, key=scores.__getitem__)
+    return {best: candidates[best]}
+
+
+def tuning_start(rows: Rows) -> int:
+    """Give the row from which on rows tune thresholds instead of weights: the last tenth."""
+    return len(rows.texts) * 9 // 10
+
+
+def best_thresholds(probabilities: NDArray[np.float64], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Give the threshold of each topic that has the best F1 on these rows."""
+    thresholds = []
+    for column, is_given in zip(probabilities.T, truth.T, strict=True):
+        precision, recall, at = precision_recall_curve(is_given, column)
+        f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+        thresholds.append(at[f1[:-1].argmax()])
+    return np.array(thresholds)
+
+
+def block(results: dict[str, Any]) -> str:
+    """Write the table and what was measured how, as the README has it."""
+    lines = ["| system | training, s | held-out macro-F1 | takes |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| {row['system']} | {shown(row['seconds'])} | {row['macro_f1']:.3f} | {shown(row['ratio'])} times as long |"
+        for row in results["rows"]
+    ]
+    return "\n".join(lines) + (
+        f"\n\nMedian of {results['repeats']} trainings, two threads; {results['texts']}.\n"
+        f"{conditions_line(results['conditions'])}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""The benchmarks without their timings: what they publish is what they measured, and they import no peer needlessly."""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import re
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from benchmarks import publish, speed, training
+from benchmarks.publish import replace_block, shown
+from benchmarks.texts import made_texts, pool_texts
+
+ROOT = Path(__file__).resolve().parent.parent
+PEERS = ("fasttext", "vaderSentiment", "matplotlib")
+MODULES = ("chart", "equality", "processes", "publish", "speed", "systems", "texts", "timing", "training")
+PAGE = "before\n<!-- m: begin -->\nold\n<!-- m: end -->\nafter\n"
+
+
+def block_of_the_readme(marker: str) -> str:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(f"<!-- {marker}: begin -->\n(.*)\n<!-- {marker}: end -->", page, flags=re.DOTALL)
+    assert found
+    return found[1]
+
+
+def cells(block: str) -> list[list[str]]:
+    """The rows of a Markdown table, without its head."""
+    lines = [line for line in block.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def number(cell: str) -> float:
+    return float(cell.split(" times")[0].replace(",", ""))
+
+
+def test_the_readme_shows_the_measured_speed() -> None:
+    results = publish.read_results()["speed"]
+    table = block_of_the_readme("benchmark")
+    assert len(cells(table)) == len(results["rows"])
+    for row, (what, figure, peer, peer_figure, ratio, _) in zip(results["rows"], cells(table), strict=True):
+        assert (what, peer) == (row["what"], row["peer"])
+        assert number(figure) == pytest.approx(row["figure"], rel=0.01, abs=0.006)
+        if peer:
+            assert number(peer_figure) == pytest.approx(row["peer_figure"], rel=0.01, abs=0.006)
+            assert number(ratio) == pytest.approx(row["ratio"], rel=0.01, abs=0.006)
+    assert table == speed.block(results)
+
+
+def test_the_readme_shows_the_measured_training() -> None:
+    results = publish.read_results()["training"]
+    table = block_of_the_readme("benchmark-training")
+    for row, (system, seconds, macro_f1, ratio) in zip(results["rows"], cells(table), strict=True):
+        assert system == row["system"]
+        assert number(seconds) == pytest.approx(row["seconds"], rel=0.01, abs=0.006)
+        assert number(macro_f1) == pytest.approx(row["macro_f1"], abs=0.0006)
+        assert number(ratio) == pytest.approx(row["ratio"], rel=0.01, abs=0.006)
+    assert table == training.block(results)
+
+
+def test_ratios_are_those_of_the_figures() -> None:
+    for row in publish.read_results()["speed"]["rows"]:
+        if row["ratio"] is not None:
+            pair = (row["figure"], row["peer_figure"])
+            over, under = pair if row["is_overhead"] else pair[::-1]
+            assert row["ratio"] == pytest.approx(over / under, rel=1e-3)
+
+
+def test_the_chart_shows_the_measured_figures() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"]({speed.CHART.relative_to(ROOT).as_posix()})" in page
+    chart = speed.CHART.read_text(encoding="utf-8")
+    assert ElementTree.fromstring(chart).tag == "{http://www.w3.org/2000/svg}svg"
+    drawn = re.findall(r"<!-- (.*?) -->", chart)  # matplotlib draws text as outlines, and says in a comment which
+    for figures in publish.read_results()["speed"]["systems"].values():
+        assert shown(figures["batch"]) in drawn
+        assert shown(figures["single"]) in drawn
+
+
+def test_made_texts_are_the_same_each_time() -> None:
+    texts = made_texts(300)
+    assert texts == made_texts(300)
+    assert texts[:100] == made_texts(100)
+    assert len(set(texts)) == 300
+    assert texts != made_texts(300, seed=1)
+
+
+def test_texts_are_made_where_there_is_no_pool(tmp_path: Path) -> None:
+    texts, origin = pool_texts(tmp_path)
+    assert len(texts) == 5_000
+    assert origin == "paragraphs made from the sentences of `fixtures/`"
+
+
+def test_texts_are_read_where_there_is_a_pool(tmp_path: Path) -> None:
+    (tmp_path / "pool.csv.gz").write_bytes(gzip.compress(b"text\none\ntwo\none\n \n"))
+    texts, origin = pool_texts(tmp_path)
+    assert sorted(texts) == ["one", "two"]
+    assert origin == "real paragraphs of the pool"
+
+
+def test_a_block_is_replaced_between_its_marks() -> None:
+    page = replace_block(PAGE, "m", "new\nlines")
+    assert page == "before\n<!-- m: begin -->\nnew\nlines\n<!-- m: end -->\nafter\n"
+    assert replace_block(page, "m", "old") == PAGE
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["", "<!-- m: begin -->\n", "<!-- m: end -->\n<!-- m: begin -->\n", PAGE + PAGE],
+    ids=["no marks", "no end", "end before begin", "twice"],
+)
+def test_a_page_without_its_marks_is_refused(page: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"^expected the lines <!-- m: begin --> and <!-- m: end --> once each, in this order$"
+    ):
+        replace_block(page, "m", "new")
+
+
+def test_nothing_is_written_where_the_marks_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme, results = tmp_path / "README.md", tmp_path / "results.json"
+    readme.write_text("no marks", encoding="utf-8")
+    monkeypatch.setattr(publish, "README", readme)
+    monkeypatch.setattr(publish, "RESULTS", results)
+    with pytest.raises(ValueError, match="expected the lines"):
+        publish.publish("speed", {}, "benchmark", "block")
+    assert not results.exists()
+    readme.write_text(PAGE, encoding="utf-8")
+    publish.publish("one", {"a": 1}, "m", "first")
+    publish.publish("two", {"b": 2}, "m", "second")
+    assert publish.read_results() == {"one": {"a": 1}, "two": {"b": 2}}
+    assert "\nsecond\n" in readme.read_text(encoding="utf-8")
+
+
+def test_importing_the_benchmarks_needs_no_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for peer in PEERS:
+        monkeypatch.setitem(sys.modules, peer, None)
+    for module in MODULES:
+        monkeypatch.delitem(sys.modules, f"benchmarks.{module}", raising=False)
+    for module in MODULES:
+        importlib.import_module(f"benchmarks.{module}")
+
+
+def test_the_list_of_modules_is_whole() -> None:
+    files = {file.stem for file in (ROOT / "benchmarks").glob("*.py")} - {"__init__"}
+    assert files == set(MODULES)
