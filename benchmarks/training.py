@@ -9,7 +9,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -33,11 +33,11 @@ from benchmarks.texts import CORPORA, all_texts
 N_TOPICS = 15
 STRENGTHS = (1.0, 10.0, 100.0)
 FASTTEXT_SETTINGS = (
+    {"dim": 16, "epoch": 3, "lr": 1.0},
     {"dim": 16, "epoch": 5, "lr": 0.5},
+    {"dim": 16, "epoch": 5, "lr": 0.5, "wordNgrams": 2, "bucket": 500_000},
     {"dim": 16, "epoch": 15, "lr": 0.5},
-    {"dim": 16, "epoch": 25, "lr": 1.0},
-    {"dim": 16, "epoch": 25, "lr": 1.0, "wordNgrams": 2, "bucket": 500_000},
-    {"dim": 100, "epoch": 25, "lr": 1.0, "wordNgrams": 2, "minn": 3, "maxn": 5, "bucket": 500_000},
+    {"dim": 100, "epoch": 5, "lr": 0.5, "wordNgrams": 2, "minn": 3, "maxn": 5, "bucket": 500_000},
 )
 """From the fastest to the slowest."""
 
@@ -71,14 +71,6 @@ class Rows:
         return float(f1_score(self.truth, given, average="macro", zero_division=0.0))
 
 
-@dataclass
-class Trained:
-    """What came of the training of one system."""
-
-    seconds: list[float] = field(default_factory=list)
-    macro_f1: list[float] = field(default_factory=list)
-
-
 Train = Callable[[Rows, Rows], tuple[float, float]]
 """Trains on the first rows, judges on the second, and gives the seconds of training and the macro-F1."""
 
@@ -95,14 +87,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = labelled_by_default_model(texts[: options.rows + options.test_rows])
     train, test = rows.part(0, options.rows), rows.part(options.rows, len(rows.texts))
     aim = train_stance(train, test)[1]
+    print(f"stance: macro-F1 {aim:.3f}, which the others are to reach", file=sys.stderr)
     systems: dict[str, Train] = {
         "stance": train_stance,
         **choose(sklearn_candidates(has_tuned_thresholds=False), train, test, aim),
         **choose(sklearn_candidates(has_tuned_thresholds=True), train, test, aim),
         **choose(fasttext_candidates(), train, test, aim),
     }
-    trained = repeat(systems, train, test, options.repeats)
-    ours = median(trained["stance"].seconds)
+    medians = {
+        name: [median(figures) for figures in zip(*runs, strict=True)]
+        for name, runs in repeat(systems, train, test, options.repeats).items()
+    }
     results = {
         "conditions": conditions("fasttext-wheel"),
         "texts": f"{len(train.texts):,} rows to train on and {len(test.texts):,} to judge on, {origin}",
@@ -110,11 +105,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "rows": [
             {
                 "system": name,
-                "seconds": rounded(median(each.seconds)),
-                "macro_f1": rounded(median(each.macro_f1)),
-                "ratio": rounded(median(each.seconds) / ours),
+                "seconds": rounded(seconds),
+                "macro_f1": rounded(macro_f1),
+                "ratio": rounded(seconds / medians["stance"][0]),
             }
-            for name, each in trained.items()
+            for name, (seconds, macro_f1) in medians.items()
         ],
     }
     publish("training", results, "benchmark-training", block(results))
@@ -136,16 +131,15 @@ def topics_given(model: stance.Model, texts: list[str], topics: Sequence[str]) -
     return np.array([[topic in given for topic in topics] for given in answers])
 
 
-def repeat(systems: dict[str, Train], train: Rows, test: Rows, repeats: int) -> dict[str, Trained]:
-    """Train each system several times, in turn."""
-    trained = {name: Trained() for name in systems}
+def repeat(systems: dict[str, Train], train: Rows, test: Rows, repeats: int) -> dict[str, list[tuple[float, float]]]:
+    """Train each system several times, in turn, and give all seconds and macro-F1."""
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in systems}
     for _ in range(repeats):
         for name, system in systems.items():
             seconds, macro_f1 = system(train, test)
-            trained[name].seconds.append(seconds)
-            trained[name].macro_f1.append(macro_f1)
+            runs[name].append((seconds, macro_f1))
             print(f"{name}: {seconds:.1f} s, macro-F1 {macro_f1:.3f}", file=sys.stderr)
-    return trained
+    return runs
 
 
 def train_stance(train: Rows, test: Rows) -> tuple[float, float]:
@@ -250,7 +244,7 @@ def best_thresholds(probabilities: NDArray[np.float64], truth: NDArray[np.bool_]
 
 def block(results: dict[str, Any]) -> str:
     """Write the table and what was measured how, as the README has it."""
-    lines = ["| system | training, s | held-out macro-F1 | takes |", "| --- | --- | --- | --- |"]
+    lines = ["| system | training, s | held-out macro-F1 | beside stance |", "| --- | --- | --- | --- |"]
     lines += [
         f"| {row['system']} | {shown(row['seconds'])} | {row['macro_f1']:.3f} | {shown(row['ratio'])} times as long |"
         for row in results["rows"]
