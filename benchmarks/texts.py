@@ -43,7 +43,7 @@ def all_texts(corpora: Path = CORPORA) -> tuple[list[str], str]:
     if not files:
         return made_texts(110_000), MADE
     own = [ROOT / "fixtures" / name for name in ("paragraphs.csv", "off-topic.csv", "languages.csv")]
-    return _distinct([*files, *own]), "real paragraphs of all corpora"
+    return _distinct([*files, *own]), "paragraphs of all corpora and `fixtures/`"
 
 
 def made_texts(count: int, seed: int = 0) -> list[str]:
