@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import stance
-from benchmarks.timing import median_seconds
 
 __all__ = [
     "FASTEST",
@@ -73,33 +72,14 @@ def vader_system(texts: Sequence[str]) -> System:
     return System(VADER, list(texts), lambda texts: [score(text) for text in texts], score)
 
 
-def fasttext_system(name: str, model: Any, texts: Sequence[str], repeats: int = 3) -> System:
-    """Give fastText answering with its likeliest label, a batch by the faster of its two ways.
-
-    Parameters
-    ----------
-    name : str
-    model : fasttext model
-    texts : sequence of str
-        They are divided into tokens here, outside what is timed.
-    repeats : int
-        Timed calls of each of the two ways of answering a batch.
-    """
-    # The C++ object under the Python class, whose own `predict` fails under NumPy 2 and is slower.
+def fasttext_system(name: str, model: Any, texts: Sequence[str]) -> System:
+    """Give fastText answering with its likeliest label; it wants a text on one line."""
+    lines = [" ".join(text.splitlines()) for text in texts]
+    # For one text the C++ object under the Python class, whose own `predict` fails under NumPy 2 and is slower.
     inner = model.f
-    lines = [fasttext_line(text) + "\n" for text in texts]
-
-    def single(line: str) -> object:
-        return inner.predict(line, 1, 0.0, "strict")
-
-    def loop(lines: list[str]) -> object:
-        return [inner.predict(line, 1, 0.0, "strict") for line in lines]
-
-    def many(lines: list[str]) -> object:
-        return inner.multilinePredict(lines, 1, 0.0, "strict")
-
-    seconds = median_seconds({"loop": lambda: loop(lines), "many": lambda: many(lines)}, repeats)
-    return System(name, lines, loop if seconds["loop"] < seconds["many"] else many, single)
+    return System(
+        name, lines, lambda lines: model.predict(lines, k=1), lambda line: inner.predict(line + "\n", 1, 0.0, "strict")
+    )
 
 
 def write_fasttext(file: Path, texts: Sequence[str], labels: Sequence[Sequence[str]]) -> None:

@@ -25,44 +25,12 @@ from stance._folding cimport (
     word_bits,
 )
 from stance._rule cimport ANSWERED, Rule, decide
+from stance._sums cimport add_rows16, add_rows32
 from stance._tables cimport (
     LINE, LONG, NONE, PREFETCH, Pairs, Strings, build_pairs, build_strings, find_key, find_long, is_string, key_of, short_key,
     may_be_pair, mixed, new_table, pair_key, trailing_zeros,
 )
 from stance._work cimport CHUNK, Columns, Term, Token, Work, clear, count_term, free_work, new_work
-
-cdef extern from *:
-    """
-    /* Where the machine has AVX2, twice as many steps are done at once, with the same sums. */
-    #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) \\
-        && !defined(__SANITIZE_ADDRESS__)
-    #define CLONES __attribute__((target_clones("avx2", "default")))
-    #else
-    #define CLONES
-    #endif
-
-    /* Add rows of weights, each times a number, to the sums: two rows and four labels together. */
-    #define ADD_ROWS(name, type) \\
-        CLONES static void name(double *__restrict sums, const type *const *rows, const double *times, \\
-                                Py_ssize_t n_rows, Py_ssize_t n) { \\
-            for (Py_ssize_t i = 0; i < n_rows; i += 2) { \\
-                const type *__restrict one = rows[i], *__restrict two = rows[i + 1 < n_rows ? i + 1 : i]; \\
-                double by_one = times[i], by_two = i + 1 < n_rows ? times[i + 1] : 0.0; \\
-                Py_ssize_t j = 0; \\
-                for (; j + 4 <= n; j += 4) \\
-                    for (int k = 0; k < 4; k++) sums[j + k] += by_one * one[j + k] + by_two * two[j + k]; \\
-                for (; j < n; j++) sums[j] += by_one * one[j] + by_two * two[j]; \\
-            } \\
-        }
-    ADD_ROWS(add_rows16, int16_t)
-    ADD_ROWS(add_rows32, int32_t)
-    """
-    void add_rows16(
-        double* sums, const int16_t** rows, const double* times, Py_ssize_t n_rows, Py_ssize_t n
-    ) noexcept nogil
-    void add_rows32(
-        double* sums, const int32_t** rows, const double* times, Py_ssize_t n_rows, Py_ssize_t n
-    ) noexcept nogil
 
 __all__ = ["Kernel"]
 
@@ -72,6 +40,8 @@ cdef enum:
     LARGE = 65_536    # bytes of working memory that are not kept
     LAY_OUT_AFTER = 64    # texts: from then on it pays to add up the subwords of every known word
     LARGEST_SUM = 65_536  # 16-bit weights that a 32-bit sum can hold
+
+cdef double ONES[CHUNK + 1]
 
 cdef struct Reader:
     Py_ssize_t block, end    # in the buffer: where the next block begins, and where the text ends
@@ -137,6 +107,8 @@ cdef class Kernel:
         if "cooperative" in self.tones and "tense" in self.tones:
             self.cooperative = len(self.topics) + self.tones.index("cooperative")
             self.tense = len(self.topics) + self.tones.index("tense")
+        for i in range(CHUNK):
+            ONES[i] = 1.0
         for count in range(1, FEW):
             self.weight_of_count[count] = 1.0 + log(<double>count)
         self.unknown_idf = header["unknown_idf"]
@@ -321,7 +293,7 @@ cdef class Kernel:
             free(self.records_memory)
             self.records_memory = NULL
             raise MemoryError
-        work.gram_rows, work.gram_stride = <const uint8_t*>self.subword_weights, self.n_labels * sizeof(int16_t)
+        work.gram_weights, work.gram_stride = <const uint8_t*>self.subword_weights, self.n_labels * sizeof(int16_t)
         records.first = record = <uint8_t*>self.records_memory + LINE - <size_t>self.records_memory % LINE
         for row in range(self.n_words + self.n_pairs):
             (<double*>record)[0] = self.idf[row]
@@ -348,7 +320,9 @@ cdef class Kernel:
         memset(work.buffer.bytes, 32, MARGIN)
         memcpy(work.buffer.bytes + MARGIN, self.words.blob + self.words.starts[row], length)
         work.buffer.bytes[MARGIN + length] = 32
-        self.add_subwords(work, MARGIN - 1, length + 2)
+        self.meet_subwords(work, MARGIN - 1, length + 2)
+        self.find_subwords(work)
+        self.add_subwords(work)
 
     cdef int score_one(self, const Text* text, Work* work, const Records* records, Columns out) noexcept nogil:
         """Take one text through all stages; -1 where memory is short."""
@@ -363,9 +337,9 @@ cdef class Kernel:
             return -1
         clear(work, self.n_labels)
         if records.first != NULL:
-            work.gram_rows, work.gram_stride = records.subwords, records.subword_stride
+            work.gram_weights, work.gram_stride = records.subwords, records.subword_stride
         else:
-            work.gram_rows = <const uint8_t*>self.subword_weights
+            work.gram_weights = <const uint8_t*>self.subword_weights
             work.gram_stride = self.n_labels * sizeof(int16_t)
         while reader.block <= reader.end:
             n_found = self.read_tokens(&reader, work)
@@ -382,7 +356,9 @@ cdef class Kernel:
                     token.row = find_long(&self.words, token.key, work.buffer.bytes + token.start, token.length)
             for i in range(n_found):
                 row = work.tokens[i].row
-                if records.first != NULL and row != NONE:
+                if row == NONE or records.first == NULL:  # 4.
+                    self.meet_subwords(work, work.tokens[i].start - 1, work.tokens[i].length + 2)
+                else:
                     prefetch_record(records.first + row * records.word_stride, records.word_stride)
                 key = pair_key(last, row)
                 work.pairs[n_pairs] = key
@@ -390,15 +366,14 @@ cdef class Kernel:
                 last = row
             for i in range(n_pairs):
                 PREFETCH(&self.pairs.table.buckets[mixed(work.pairs[i]) & self.pairs.table.mask])
-            for i in range(n_found):  # 4. and 5.
+            for i in range(n_found):  # 5.
                 token = &work.tokens[i]
                 if token.row != NONE:
                     n_known += 1
                     idf_sum += self.idf_of(records, token.row)
                     if count_term(work, token.row) < 0:
                         return -1
-                if token.row == NONE or records.first == NULL:
-                    self.add_subwords(work, token.start - 1, token.length + 2)
+            self.find_subwords(work)
             for i in range(n_pairs):  # 3. and 5.
                 row = find_key(&self.pairs.table, work.pairs[i])
                 if row != NONE:
@@ -407,6 +382,7 @@ cdef class Kernel:
                         prefetch_record(self.record_of(records, row), records.pair_stride)
                     if count_term(work, row) < 0:
                         return -1
+            self.add_subwords(work)
         out.n_tokens[0] = n
         out.known[0] = <double>n_known / n if n else 0.0
         out.mean_idf[0] = (idf_sum + (n - n_known) * self.unknown_idf) / n if n else self.unknown_idf
@@ -437,11 +413,11 @@ cdef class Kernel:
             reader.block += BLOCK
         return n_found
 
-    cdef void add_subwords(self, Work* work, Py_ssize_t start, Py_ssize_t size) noexcept nogil:
-        """Add the weights of the subwords of a token, which stands in the buffer with a space before and after it."""
+    cdef void meet_subwords(self, Work* work, Py_ssize_t start, Py_ssize_t size) noexcept nogil:
+        """Note the subwords of a token, which stands in the buffer with a space before and after it."""
         cdef const uint8_t* data = work.buffer.bytes + start
         cdef bint is_simple = self.longest < LONG and is_ascii(data, size)  # a character is a byte, no key is a hash
-        cdef Py_ssize_t first, stop, characters, n_found = 0
+        cdef Py_ssize_t first, stop, characters
         cdef Token* gram
         cdef int length
         if self.n_subwords == 0:
@@ -454,36 +430,39 @@ cdef class Kernel:
                 stop = next_character(data, stop, size)
                 characters += 1
             while True:
-                gram = &work.grams_found[n_found]
+                if work.n_grams == CHUNK:
+                    self.find_subwords(work)
+                    self.add_subwords(work)
+                gram = &work.grams_met[work.n_grams]
                 gram.start, gram.length = start + first, stop - first
                 gram.key = short_key(data + first, stop - first) if is_simple else key_of(data + first, stop - first)
                 PREFETCH(&self.subwords.table.buckets[mixed(gram.key) & self.subwords.table.mask])
-                n_found += 1
-                if n_found == CHUNK:
-                    self.add_grams(work, n_found)
-                    n_found = 0
+                work.n_grams += 1
                 if stop == size:
                     break
                 first = first + 1 if is_simple else next_character(data, first, size)
                 stop = stop + 1 if is_simple else next_character(data, stop, size)
             if first == 0:
                 break  # the first n-gram was the whole token with its spaces: longer ones would repeat it
-        self.add_grams(work, n_found)
 
-    cdef void add_grams(self, Work* work, Py_ssize_t n_found) noexcept nogil:
-        cdef Py_ssize_t i, n_known = 0
+    cdef void find_subwords(self, Work* work) noexcept nogil:
+        """Look up the subwords that were met; what they add must have been added before."""
+        cdef Py_ssize_t i
         cdef int32_t row
-        cdef Token* gram
-        for i in range(n_found):
-            gram = &work.grams_found[i]
+        cdef const Token* gram
+        for i in range(work.n_grams):
+            gram = &work.grams_met[i]
             row = find_key(&self.subwords.table, gram.key)
             if row != NONE and gram.length >= LONG:
                 row = find_long(&self.subwords, gram.key, work.buffer.bytes + gram.start, gram.length)
-            work.rows16[n_known] = <const int16_t*>(work.gram_rows + row * work.gram_stride)
-            work.times16[n_known] = 1.0
-            PREFETCH(work.rows16[n_known])
-            n_known += row != NONE
-        add_rows16(work.grams, work.rows16, work.times16, n_known, self.n_labels)
+            work.gram_rows[work.n_gram_rows] = <const int16_t*>(work.gram_weights + row * work.gram_stride)
+            PREFETCH(work.gram_rows[work.n_gram_rows])
+            work.n_gram_rows += row != NONE
+        work.n_grams = 0
+
+    cdef void add_subwords(self, Work* work) noexcept nogil:
+        add_rows16(work.grams, work.gram_rows, ONES, work.n_gram_rows, self.n_labels)
+        work.n_gram_rows = 0
 
     cdef inline const uint8_t* record_of(self, const Records* records, int32_t row) noexcept nogil:
         cdef Py_ssize_t word = min(row, self.n_words)
@@ -494,7 +473,7 @@ cdef class Kernel:
 
     cdef void add_up(self, Work* work, const Records* records, int64_t n, double* decisions) noexcept nogil:
         """Stage 6: turn the terms of a text into decision values."""
-        cdef Py_ssize_t start = 0, i, n_terms, n_words, j
+        cdef Py_ssize_t start = 1, i, n_terms, n_words, j
         cdef const Term* term
         cdef const uint8_t* record
         cdef double value, norm = 0, root = 1.0 / sqrt(<double>n) if n else 0.0

@@ -34,8 +34,16 @@ cdef extern from *:
     #else
     static void *new_table(size_t size) { return calloc(size, 1); }
     #endif
+
+    /* A bit for each of five keys, set where it is equal; no branch. */
+    static inline int equal_keys(const uint64_t *keys, uint64_t key) {
+        int bits = 0;
+        for (int i = 0; i < 5; i++) bits |= (int)(keys[i] == key) << i;
+        return bits;
+    }
     """
     void* new_table(size_t size) noexcept nogil
+    int equal_keys(const uint64_t* keys, uint64_t key) noexcept nogil
     void PREFETCH(const void* address) noexcept nogil
     int trailing_zeros(uint64_t bits) noexcept nogil
 
@@ -98,11 +106,10 @@ cdef inline int32_t find_key(const Table* table, uint64_t key) noexcept nogil:
     """Give the row of the first equal key, or NONE."""
     cdef uint64_t place = mixed(key) & table.mask
     cdef const Bucket* bucket
-    cdef uint64_t hits
+    cdef int hits
     while True:
         bucket = &table.buckets[place]
-        hits = ((bucket.keys[0] == key) | (bucket.keys[1] == key) << 1 | (bucket.keys[2] == key) << 2
-                | (bucket.keys[3] == key) << 3 | (bucket.keys[4] == key) << 4)
+        hits = equal_keys(bucket.keys, key)
         if hits:
             return bucket.rows[trailing_zeros(hits)]
         if bucket.keys[ROOM - 1] == 0:

@@ -5,7 +5,6 @@ from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
 from stance._folding cimport Buffer, grow
-from stance._tables cimport NONE
 
 cdef enum:
     CHUNK = 128      # tokens that go through the stages together
@@ -34,18 +33,20 @@ cdef struct Columns:         # where the answers for one text go
 cdef struct Work:
     Buffer buffer            # the folded text
     Token tokens[CHUNK]
-    Token grams_found[CHUNK]
+    Token grams_met[CHUNK]
+    const int16_t* gram_rows[CHUNK + 1]
+    Py_ssize_t n_grams, n_gram_rows
     Py_ssize_t long_tokens[CHUNK + 1]
     uint64_t pairs[CHUNK + 1]
     const int16_t* rows16[CHUNK + 1]
     const int32_t* rows32[CHUNK + 1]
     double times16[CHUNK + 1]
     double times32[CHUNK + 1]
-    Term* terms              # what was met in this text
+    Term* terms              # what was met in this text, from the second on
     Py_ssize_t n_terms, most_terms
     int32_t* places          # where each term stands in `terms`: a table of twice as many slots
     uint64_t mask
-    const uint8_t* gram_rows # the subwords' weights, and the bytes from one to the next
+    const uint8_t* gram_weights  # the subwords' weights, and the bytes from one to the next
     Py_ssize_t gram_stride
     double* sums             # n_labels: the weighted terms added up
     double* grams            # n_labels: the subword weights added up, whole numbers
@@ -86,8 +87,8 @@ cdef inline void free_work(Work* work) noexcept:
 
 cdef inline void clear(Work* work, Py_ssize_t n_labels) noexcept nogil:
     """Forget the last text."""
-    work.n_terms, work.most_terms, work.mask = 0, FEW_TERMS, 2 * FEW_TERMS - 1
-    memset(work.places, 0xFF, 2 * FEW_TERMS * sizeof(int32_t))
+    work.n_terms, work.most_terms, work.mask = 1, FEW_TERMS, 2 * FEW_TERMS - 1
+    memset(work.places, 0, 2 * FEW_TERMS * sizeof(int32_t))
     memset(work.sums, 0, 2 * n_labels * sizeof(double))
 
 
@@ -103,25 +104,26 @@ cdef inline int grow_terms(Work* work, Py_ssize_t wanted) noexcept nogil:
     if places == NULL:
         return -1
     work.places, work.most_terms, work.mask = places, wanted, 2 * wanted - 1
-    memset(places, 0xFF, 2 * wanted * sizeof(int32_t))
-    for i in range(work.n_terms):
-        places[free_place(work, larger[i].row)] = <int32_t>i
+    memset(places, 0, 2 * wanted * sizeof(int32_t))
+    for i in range(1, work.n_terms):
+        places[place_of(work, larger[i].row)] = <int32_t>i
     return 0
 
 
-cdef inline uint64_t free_place(const Work* work, int32_t row) noexcept nogil:
-    """Give the slot of a term, or the free one where it belongs."""
+cdef inline uint64_t place_of(Work* work, int32_t row) noexcept nogil:
+    """Give the slot of a term, or the free one where it belongs: there the first of `terms` stands, which is no term."""
     cdef uint64_t place = (<uint32_t>row * <uint32_t>0x9e3779b1) >> 8 & work.mask
-    while work.places[place] != NONE and work.terms[work.places[place]].row != row:
+    work.terms[0].row = row
+    while work.terms[work.places[place]].row != row:
         place = (place + 1) & work.mask
     return place
 
 
 cdef inline int count_term(Work* work, int32_t row) noexcept nogil:
-    """Count a term; -1 where memory is short."""
-    cdef uint64_t place = free_place(work, row)
+    """Count a term, without a branch to guess; -1 where memory is short."""
+    cdef uint64_t place = place_of(work, row)
     cdef int32_t i = work.places[place]
-    cdef bint is_new = i == NONE
+    cdef bint is_new = i == 0
     i = <int32_t>work.n_terms if is_new else i
     work.places[place] = i
     work.terms[i].row = row
