@@ -21,14 +21,13 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from stance._folding cimport (
-    BLOCK, MARGIN, Text, fold, grow, is_ascii, next_character, size_of_first, view_text,
-    word_bits,
+    BLOCK, MARGIN, Text, fold, grow, is_ascii, next_character, size_of_first, view_text, word_bits,
 )
 from stance._rule cimport ANSWERED, Rule, decide
 from stance._sums cimport add_rows16, add_rows32
 from stance._tables cimport (
-    LINE, LONG, NONE, PREFETCH, Pairs, Strings, build_pairs, build_strings, find_key, find_long, is_string, key_of, short_key,
-    may_be_pair, mixed, new_table, pair_key, trailing_zeros,
+    LINE, LONG, NONE, PREFETCH, Pairs, Strings, build_pairs, build_strings, find_key, find_long, is_string, key_of,
+    may_be_pair, mixed, new_table, pair_key, short_key, trailing_zeros,
 )
 from stance._work cimport CHUNK, Columns, Term, Token, Work, clear, count_term, free_work, new_work
 

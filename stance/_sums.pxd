@@ -5,7 +5,7 @@ from libc.stdint cimport int16_t, int32_t
 cdef extern from *:
     """
     /* Where the machine has AVX2, twice as many steps are done at once, with the same sums. */
-    #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) \\
+    #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) \\
         && !defined(__SANITIZE_ADDRESS__)
     #define CLONES __attribute__((target_clones("avx2", "default")))
     #else
