@@ -1,6 +1,8 @@
-"""The compiled scoring kernel; everything else stands in setup.cfg and pyproject.toml."""
+"""The compiled modules; everything else stands in setup.cfg and pyproject.toml."""
 
 from setuptools import Extension, setup
 
-# Optional: without a C compiler the same sums are done in NumPy.
-setup(ext_modules=[Extension("stance._kernel", ["stance/_kernel.pyx"], optional=True)])
+MODULES = ("_counting", "_kernel")
+
+# Optional: without a C compiler the same sums are done in Python and NumPy.
+setup(ext_modules=[Extension(f"stance.{name}", [f"stance/{name}.pyx"], optional=True) for name in MODULES])

@@ -12,6 +12,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,17 @@ from scipy import sparse
 
 from stance.features import subwords, token_slices
 
+try:
+    import stance._counting as compiled
+except ImportError:  # there was no C compiler when stance was installed
+    compiled = None
+
 __all__ = ["Corpus", "Vocabulary"]
 
 SUBWORD_LENGTHS = (3, 5)
+
+Numbered: TypeAlias = "tuple[list[str], NDArray[np.int32], NDArray[np.int64]]"
+"""Strings, each once, and rows of their numbers: all rows one after the other, and where each begins."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,20 +70,11 @@ class Corpus:
         with_subwords : bool
             Whether to count subwords too.
         """
-        places: dict[str, int] = {}
-        stream = array("i")
-        bounds = array("q", [0])
-        for text in texts:
-            for part in token_slices(text):
-                stream.extend([places.setdefault(token, len(places)) for token in part])
-            bounds.append(len(stream))
-        tokens = sorted(places)
-        rank = np.empty(len(tokens), dtype=np.int32)
-        rank[[places[token] for token in tokens]] = np.arange(len(tokens), dtype=np.int32)
-        ordered = rank[np.frombuffer(stream, dtype=np.int32)] if len(stream) else np.zeros(0, dtype=np.int32)
-        starts = np.frombuffer(bounds, dtype=np.int64)
+        numbered = _number_tokens(texts) if compiled is None else compiled.read(tuple(texts))
+        tokens, stream, bounds = _in_order(*numbered)
+        counts = _counted(stream, bounds, len(tokens))
         spelling, names = _spelling(tokens) if with_subwords else (None, [])
-        return cls(tokens, ordered, starts, _counted(ordered, starts, len(tokens)), spelling, names)
+        return cls(tokens, stream, bounds, counts, spelling, names)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -126,8 +126,7 @@ class Vocabulary:
         n_texts = len(rows)
         frequency = _document_frequency(corpus.counts[rows])
         words = _kept(frequency, min_df, max_terms)
-        keys, pair_counts = _pair_counts(corpus, rows, words)
-        pair_frequency = _document_frequency(pair_counts)
+        keys, pair_frequency = _pair_frequency(corpus, rows, words, min_df)
         kept_pairs = _kept(pair_frequency, min_df, max_terms)
         pairs = np.column_stack([keys[kept_pairs] >> 32, keys[kept_pairs] & 0xFFFFFFFF])
         idf = _idf(np.concatenate([frequency[words], pair_frequency[kept_pairs]]), n_texts)
@@ -141,15 +140,7 @@ class Vocabulary:
         -------
         csr_array of float32, shape (len(rows), n_words + n_pairs + n_subwords)
         """
-        keys = self.pairs[:, 0] << 32 | self.pairs[:, 1]
-        found, pair_counts = _pair_counts(corpus, rows, self.words)
-        at = np.searchsorted(found, keys)
-        present = np.flatnonzero(at < len(found))
-        present = present[found[at[present]] == keys[present]]
-        select = sparse.csr_array(
-            (np.ones(len(present), dtype=np.float32), (at[present], present)), shape=(len(found), len(keys))
-        )
-        terms = sparse.hstack([corpus.counts[rows][:, self.words], pair_counts @ select], format="csr")
+        terms = self._term_counts(corpus, rows)
         terms.data = (1.0 + np.log(terms.data, dtype=np.float64)) * self.idf[terms.indices]
         norms = np.sqrt(np.bincount(_row_of(terms), weights=terms.data**2, minlength=len(rows)))
         terms.data = (terms.data / np.repeat(norms, np.diff(terms.indptr))).astype(np.float32)
@@ -158,6 +149,23 @@ class Vocabulary:
         block = _subword_counts(corpus, rows, self.subwords)
         block.data = (block.data * self.subword_units[block.indices]).astype(np.float32)
         return sparse.hstack([terms, block], format="csr")
+
+    def _term_counts(self, corpus: Corpus, rows: NDArray[np.int64]) -> sparse.csr_array:
+        """Count the kept words and pairs in some texts."""
+        keys = self.pairs[:, 0] << 32 | self.pairs[:, 1]
+        if compiled is not None:
+            place = _place_of(corpus, self.words)
+            found = compiled.count_terms(corpus.stream, corpus.bounds, rows, place, len(self.words), keys)
+            return sparse.csr_array(found, shape=(len(rows), len(self.words) + len(keys)))
+        pairs, row, column = _pairs_of(corpus, rows, self.words)
+        at = np.searchsorted(keys, pairs[column])
+        is_kept = at < len(keys)
+        is_kept[is_kept] = keys[at[is_kept]] == pairs[column][is_kept]
+        kept = np.flatnonzero(is_kept)
+        pair_counts = sparse.csr_array(
+            (np.ones(len(kept), dtype=np.float32), (row[kept], at[kept])), shape=(len(rows), len(keys))
+        )
+        return sparse.hstack([corpus.counts[rows][:, self.words], pair_counts], format="csr")
 
     def familiarity(self, corpus: Corpus, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Give the share of known tokens and the mean inverse document frequency of some texts that have tokens.
@@ -175,27 +183,52 @@ class Vocabulary:
         return counts @ is_known / corpus.lengths[rows], counts @ idf / corpus.lengths[rows]
 
 
-def _counted(stream: NDArray[np.int32], bounds: NDArray[np.int64], n_tokens: int) -> sparse.csr_array:
-    counts = sparse.csr_array(
-        (np.ones(len(stream), dtype=np.float32), stream.copy(), bounds.copy()), shape=(len(bounds) - 1, n_tokens)
-    )
+def _number_tokens(texts: Sequence[str]) -> Numbered:
+    """Number the tokens of each text in the order in which they are first met."""
+    places: dict[str, int] = {}
+    stream = array("i")
+    bounds = array("q", [0])
+    for text in texts:
+        for part in token_slices(text):
+            stream.extend([places.setdefault(token, len(places)) for token in part])
+        bounds.append(len(stream))
+    return list(places), np.array(stream, dtype=np.int32), np.array(bounds, dtype=np.int64)
+
+
+def _number_subwords(tokens: Sequence[str]) -> Numbered:
+    """Number the subwords of each token in the order in which they are first met."""
+    places: dict[str, int] = {}
+    stream = array("i")
+    bounds = array("q", [0])
+    for token in tokens:
+        stream.extend([places.setdefault(gram, len(places)) for gram in subwords(token, *SUBWORD_LENGTHS)])
+        bounds.append(len(stream))
+    return list(places), np.array(stream, dtype=np.int32), np.array(bounds, dtype=np.int64)
+
+
+def _in_order(strings: list[str], stream: NDArray[np.int32], bounds: NDArray[np.int64]) -> Numbered:
+    """Number strings by code point instead."""
+    order = sorted(range(len(strings)), key=strings.__getitem__)
+    rank = np.empty(len(strings), dtype=np.int32)
+    rank[order] = np.arange(len(strings), dtype=np.int32)
+    return [strings[place] for place in order], rank[stream], bounds
+
+
+def _counted(stream: NDArray[np.int32], bounds: NDArray[np.int64], n_columns: int) -> sparse.csr_array:
+    """Count the numbers of each row."""
+    shape = (len(bounds) - 1, n_columns)
+    if compiled is not None:
+        return sparse.csr_array(compiled.count(stream, bounds, n_columns), shape=shape)
+    counts = sparse.csr_array((np.ones(len(stream), dtype=np.float32), stream.copy(), bounds.copy()), shape=shape)
     counts.sum_duplicates()
     return counts
 
 
-def _spelling(tokens: Sequence[str]) -> tuple[sparse.csr_array, list[str]]:
+def _spelling(tokens: list[str]) -> tuple[sparse.csr_array, list[str]]:
     """Count the subwords of each token."""
-    places: dict[str, int] = {}
-    columns = array("i")
-    bounds = array("q", [0])
-    for token in tokens:
-        columns.extend([places.setdefault(gram, len(places)) for gram in subwords(token, *SUBWORD_LENGTHS)])
-        bounds.append(len(columns))
-    names = sorted(places)
-    rank = np.empty(len(names), dtype=np.int32)
-    rank[[places[name] for name in names]] = np.arange(len(names), dtype=np.int32)
-    stream = rank[np.frombuffer(columns, dtype=np.int32)] if len(columns) else np.zeros(0, dtype=np.int32)
-    return _counted(stream, np.frombuffer(bounds, dtype=np.int64), len(names)), names
+    numbered = _number_subwords(tokens) if compiled is None else compiled.spell(tokens, *SUBWORD_LENGTHS)
+    names, stream, bounds = _in_order(*numbered)
+    return _counted(stream, bounds, len(names)), names
 
 
 def _document_frequency(counts: sparse.csr_array) -> NDArray[np.int64]:
@@ -215,31 +248,57 @@ def _kept(frequency: NDArray[np.int64], min_df: int, max_terms: int) -> NDArray[
     return kept
 
 
-def _pair_counts(
-    corpus: Corpus, rows: NDArray[np.int64], words: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], sparse.csr_array]:
-    """Count the pairs of neighbouring kept words.
+def _place_of(corpus: Corpus, words: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Give the place of each token of a corpus among `words`, -1 where it is not there."""
+    place = np.full(len(corpus.tokens), -1, dtype=np.int32)
+    place[words] = np.arange(len(words), dtype=np.int32)
+    return place
+
+
+def _pair_frequency(
+    corpus: Corpus, rows: NDArray[np.int64], words: NDArray[np.int64], min_df: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the pairs of neighbouring kept words that at least `min_df` texts have.
 
     Returns
     -------
     keys : ndarray of int64
-        Each pair that occurs, as ``first << 32 | second`` in places of `words`, ascending.
-    counts : csr_array, shape (len(rows), len(keys))
+        The pairs as ``first << 32 | second`` in places of `words`, ascending.
+    frequency : ndarray of int64
+        How many of the texts have each.
     """
-    place = np.full(len(corpus.tokens), -1, dtype=np.int64)
-    place[words] = np.arange(len(words))
-    stream = place[corpus.stream]
+    if compiled is not None:
+        keys, frequency = compiled.pair_frequency(
+            corpus.stream, corpus.bounds, rows, _place_of(corpus, words), min_df
+        )
+        order = np.argsort(keys)
+        return keys[order], frequency[order]
+    pairs, row, column = _pairs_of(corpus, rows, words)
+    in_texts = np.unique(row * len(pairs) + column)
+    frequency = np.bincount(in_texts % max(len(pairs), 1), minlength=len(pairs))
+    return pairs[frequency >= min_df], frequency[frequency >= min_df]
+
+
+def _pairs_of(
+    corpus: Corpus, rows: NDArray[np.int64], words: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Find the pairs of neighbouring kept words of some texts, each text once.
+
+    Returns
+    -------
+    pairs : ndarray of int64
+        Each pair that occurs, ascending.
+    row, column : ndarray of int64
+        For each place where a pair stands, its text's place in `rows` and its own in `pairs`.
+    """
+    stream = _place_of(corpus, words)[corpus.stream].astype(np.int64)
     text = np.repeat(np.arange(len(corpus.lengths)), corpus.lengths)
     chosen = np.full(len(corpus.lengths), -1, dtype=np.int64)
     chosen[rows] = np.arange(len(rows))
     first, second = stream[:-1], stream[1:]
     is_pair = (first >= 0) & (second >= 0) & (text[:-1] == text[1:]) & (chosen[text[:-1]] >= 0)
-    keys, columns = np.unique(first[is_pair] << 32 | second[is_pair], return_inverse=True)
-    counts = sparse.csr_array(
-        (np.ones(len(columns), dtype=np.float32), (chosen[text[:-1][is_pair]], columns)), shape=(len(rows), len(keys))
-    )
-    counts.sum_duplicates()
-    return keys, counts
+    pairs, column = np.unique(first[is_pair] << 32 | second[is_pair], return_inverse=True)
+    return pairs, chosen[text[:-1][is_pair]], column
 
 
 def _fit_subwords(
