@@ -7,11 +7,13 @@ Each function gives what the Python code of the same step in `stance.counting` g
 2. `spell`: the same for the subwords of each token;
 3. `count`: numbers of a row into sorted columns with counts;
 4. `pair_frequency`: in how many texts each pair of kept words stands;
-5. `count_terms`: kept words and pairs of each text into sorted columns with counts.
+5. `subword_frequency`: in how many texts each subword stands;
+6. `weigh`: the weighted words, pairs and subwords of each text.
 """
 
+from libc.math cimport sqrt
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from stance._folding cimport folded, is_irregular, put_utf8
@@ -25,7 +27,21 @@ cdef extern from "Python.h":
     uint32_t PyUnicode_READ(int kind, const void* data, Py_ssize_t index) noexcept nogil
     object PyUnicode_DecodeUTF8(const char* data, Py_ssize_t length, const char* errors)
 
-__all__ = ["count", "count_terms", "pair_frequency", "read", "spell"]
+__all__ = ["count", "pair_frequency", "read", "spell", "subword_frequency", "weigh"]
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__) || defined(__clang__)
+    #define lowest_bit(bits) __builtin_ctzll(bits)
+    #else
+    static int lowest_bit(unsigned long long bits) {
+        int place = 0;
+        while (!(bits >> place & 1)) place++;
+        return place;
+    }
+    #endif
+    """
+    int lowest_bit(uint64_t bits) noexcept nogil
 
 cdef enum:
     NONE = -1
@@ -313,45 +329,51 @@ def spell(list tokens not None, int shortest, int longest):
     return subwords.strings(), numbers[:used].copy(), np.asarray(bounds)
 
 
-# 3. and 5. Counting in rows: a dense counter with a list of what was touched. -------------------------------------------
+# 3. Counting in rows: a dense counter, and a map of what was counted that gives the columns in order. ------------------------
 
-cdef int compare(const void* one, const void* other) noexcept nogil:
-    cdef int32_t a = (<const int32_t*>one)[0], b = (<const int32_t*>other)[0]
-    return (a > b) - (a < b)
+cdef class _Counter:
+    """Counts of columns, all 0 between two rows.
 
+    Bit `column` of `map` is set where the column was counted, and bit i of `index` where the i-th 64 bits of `map` have
+    one set, so that a row's columns are found in ascending order without sorting.
+    """
 
-cdef inline void sort(int32_t* numbers, Py_ssize_t n) noexcept nogil:
-    """Sort a row's columns; most rows are short."""
-    cdef Py_ssize_t i, j
-    cdef int32_t number
-    if n > 64:
-        qsort(numbers, n, sizeof(int32_t), compare)
-        return
-    for i in range(1, n):
-        number = numbers[i]
-        j = i
-        while j > 0 and numbers[j - 1] > number:
-            numbers[j] = numbers[j - 1]
-            j -= 1
-        numbers[j] = number
+    cdef int32_t* counts
+    cdef uint64_t* map
+    cdef uint64_t* index
+    cdef Py_ssize_t n_index
 
+    def __cinit__(self, Py_ssize_t n_columns):
+        self.n_index = n_columns // 4096 + 1
+        self.counts = <int32_t*>calloc(n_columns + 1, sizeof(int32_t))
+        self.map = <uint64_t*>calloc(64 * self.n_index, sizeof(uint64_t))
+        self.index = <uint64_t*>calloc(self.n_index, sizeof(uint64_t))
+        if self.counts == NULL or self.map == NULL or self.index == NULL:
+            raise MemoryError
 
-cdef inline Py_ssize_t touch(int32_t column, int32_t* counter, int32_t* touched, Py_ssize_t n) noexcept nogil:
-    """Count one more of a column, and give how many columns were touched."""
-    if counter[column] == 0:
-        touched[n] = column
-        n += 1
-    counter[column] += 1
-    return n
+    def __dealloc__(self):
+        free(self.counts)
+        free(self.map)
+        free(self.index)
 
+    cdef inline void add(self, int32_t column, int32_t count) noexcept nogil:
+        if self.counts[column] == 0:
+            self.map[column >> 6] |= <uint64_t>1 << (column & 63)
+            self.index[column >> 12] |= <uint64_t>1 << (column >> 6 & 63)
+        self.counts[column] += count
 
-cdef inline void put_counts(int32_t* columns, Py_ssize_t n, int32_t* counter, float* counts) noexcept nogil:
-    """Sort the columns that a row touched, put their counts beside them, and clear the counter."""
-    cdef Py_ssize_t i
-    sort(columns, n)
-    for i in range(n):
-        counts[i] = <float>counter[columns[i]]
-        counter[columns[i]] = 0
+    cdef inline Py_ssize_t take(self, int32_t* columns) noexcept nogil:
+        """Write down the columns counted, ascending, and give how many they are; their counts are still there."""
+        cdef Py_ssize_t i, word, n = 0
+        for i in range(self.n_index):
+            while self.index[i]:
+                word = 64 * i + lowest_bit(self.index[i])
+                self.index[i] &= self.index[i] - 1
+                while self.map[word]:
+                    columns[n] = <int32_t>(64 * word + lowest_bit(self.map[word]))
+                    self.map[word] &= self.map[word] - 1
+                    n += 1
+        return n
 
 
 def count(const int32_t[::1] stream not None, const int64_t[::1] bounds not None, Py_ssize_t n_columns):
@@ -366,23 +388,27 @@ def count(const int32_t[::1] stream not None, const int64_t[::1] bounds not None
         The three arrays of a sparse matrix by rows.
     """
     cdef Py_ssize_t n_rows = bounds.shape[0] - 1, row, i, n, used = 0
-    found, columns = np.empty(max(stream.shape[0], 1), dtype=np.float32), np.empty(max(stream.shape[0], 1), dtype=np.int32)
+    found, places = _room_for(stream.shape[0])
     cdef float[::1] counts = found
-    cdef int32_t[::1] touched = columns
+    cdef int32_t[::1] columns = places
     cdef int64_t[::1] starts = np.zeros(n_rows + 1, dtype=np.int64)
-    cdef int32_t* counter = <int32_t*>calloc(max(n_columns, 1), sizeof(int32_t))
-    if counter == NULL:
-        raise MemoryError
+    cdef _Counter counter = _Counter(n_columns)
     with nogil:
         for row in range(n_rows):
-            n = 0
             for i in range(bounds[row], bounds[row + 1]):
-                n = touch(stream[i], counter, &touched[used], n)
-            put_counts(&touched[used], n, counter, &counts[used])
+                counter.add(stream[i], 1)
+            n = counter.take(&columns[used])
+            for i in range(used, used + n):
+                counts[i] = <float>counter.counts[columns[i]]
+                counter.counts[columns[i]] = 0
             used += n
             starts[row + 1] = used
-    free(counter)
-    return found[:used].copy(), columns[:used].copy(), np.asarray(starts)
+    return found[:used], places[:used], np.asarray(starts)
+
+
+def _room_for(Py_ssize_t n):
+    """Give two arrays with room for at most `n` numbers; memory that is never written to costs nothing."""
+    return np.empty(n + 1, dtype=np.float32), np.empty(n + 1, dtype=np.int32)
 
 
 # 4. Pairs of kept words: a table of keys, first word << 32 | second word. ------------------------------------------------
@@ -500,55 +526,152 @@ def pair_frequency(const int32_t[::1] stream not None, const int64_t[::1] bounds
     return np.asarray(keys), np.asarray(frequency)
 
 
-def count_terms(const int32_t[::1] stream not None, const int64_t[::1] bounds not None,
-                const int64_t[::1] rows not None, const int32_t[::1] place not None, Py_ssize_t n_words,
-                const int64_t[::1] keys not None):
-    """Count the kept words and pairs of some texts.
+# 5. Subwords of the texts' tokens. ---------------------------------------------------------------------------------------
+
+cdef inline void add_subwords(_Counter counter, const int32_t* stream, Py_ssize_t n, const int64_t* starts,
+                              const int32_t* subwords, const float* counts, const int32_t* place) noexcept nogil:
+    """Count the kept subwords of a row's tokens."""
+    cdef Py_ssize_t i, k
+    cdef int32_t column
+    for i in range(n):
+        for k in range(starts[stream[i]], starts[stream[i] + 1]):
+            column = place[subwords[k]]
+            if column >= 0:
+                counter.add(column, <int32_t>counts[k])
+
+
+def subword_frequency(const int32_t[::1] stream not None, const int64_t[::1] bounds not None,
+                      const int64_t[::1] rows not None, const float[::1] spelling_counts not None,
+                      const int32_t[::1] spelling_columns not None, const int64_t[::1] spelling_starts not None,
+                      Py_ssize_t n_subwords):
+    """Count in how many of some texts each subword stands.
+
+    Parameters
+    ----------
+    stream, bounds, rows : buffers
+        As for `pair_frequency`.
+    spelling_counts, spelling_columns, spelling_starts : buffers
+        How often each subword stands in each token, as `count` gives it.
+    n_subwords : int
+
+    Returns
+    -------
+    frequency : ndarray of int64
+    squares : ndarray of float64
+        The sum over the texts of the square of count / root of the number of tokens.
+    """
+    cdef _Counter counter = _Counter(n_subwords)
+    cdef int64_t[::1] frequency = np.zeros(n_subwords, dtype=np.int64)
+    cdef double[::1] squares = np.zeros(n_subwords)
+    cdef int32_t[::1] columns = np.empty(n_subwords + 1, dtype=np.int32)
+    cdef int32_t[::1] place = np.arange(n_subwords + 1, dtype=np.int32)
+    cdef Py_ssize_t i, k, n, n_tokens
+    cdef float value
+    cdef double root
+    if not stream.shape[0]:
+        return np.asarray(frequency), np.asarray(squares)
+    with nogil:
+        for i in range(rows.shape[0]):
+            n_tokens = bounds[rows[i] + 1] - bounds[rows[i]]
+            add_subwords(counter, &stream[0] + bounds[rows[i]], n_tokens, &spelling_starts[0], &spelling_columns[0],
+                         &spelling_counts[0], &place[0])
+            n = counter.take(&columns[0])
+            root = sqrt(<double>n_tokens)
+            for k in range(n):
+                value = <float>(counter.counts[columns[k]] / root)
+                counter.counts[columns[k]] = 0
+                frequency[columns[k]] += 1
+                squares[columns[k]] += <double>value * <double>value
+    return np.asarray(frequency), np.asarray(squares)
+
+
+# 6. All features of some texts. ------------------------------------------------------------------------------------------
+
+def weigh(const int32_t[::1] stream not None, const int64_t[::1] bounds not None, const int64_t[::1] rows not None,
+          const int32_t[::1] place not None, const int64_t[::1] keys not None, const double[::1] idf not None,
+          const double[::1] sublinear not None, tuple spelling not None, const int32_t[::1] subword_place not None,
+          const double[::1] units not None):
+    """Give the features of some texts: words, pairs, subwords.
 
     Parameters
     ----------
     stream, bounds, rows, place : buffers
         As for `pair_frequency`; here a text may come more than once.
-    n_words : int
-        How many words are kept; they are the first columns.
-    keys : buffer of int64
-        The kept pairs, which are the other columns.
+    keys : buffer of int64, shape (n_pairs,)
+        The kept pairs.
+    idf : buffer of float64, shape (n_words + n_pairs,)
+    sublinear : buffer of float64
+        At i what a term that stands i times counts, for as many times as any term stands in a text.
+    spelling : tuple of three buffers
+        As for `subword_frequency`.
+    subword_place : buffer of int32
+        The column of each subword counted from the first kept one, -1 where it is not kept.
+    units : buffer of float64, shape (n_subwords,)
 
     Returns
     -------
-    counts, columns, starts : ndarrays
-        As `count` gives them.
+    values, columns, starts : ndarrays
+        The three arrays of a sparse matrix by rows.
     """
+    cdef Py_ssize_t n_rows = rows.shape[0], n_terms = idf.shape[0], n_words = n_terms - keys.shape[0]
+    cdef Py_ssize_t i, j, k, n, n_tokens, begin, used = 0, room = 0
     cdef _Pairs pairs = _Pairs(keys.shape[0])
+    cdef _Counter terms = _Counter(n_terms)
+    cdef _Counter grams = _Counter(units.shape[0])
     cdef Pair* pair
-    cdef Py_ssize_t i, j, n, used = 0, room = 1
     cdef int64_t last, here
-    for i in range(rows.shape[0]):
-        room += 2 * (bounds[rows[i] + 1] - bounds[rows[i]])
+    cdef double norm, root, value
+    cdef const float[::1] spelling_counts
+    cdef const int32_t[::1] spelling_columns
+    cdef const int64_t[::1] spelling_starts
+    cdef bint has_subwords = units.shape[0] > 0
+    spelling_counts, spelling_columns, spelling_starts = spelling
     for i in range(keys.shape[0]):
         pairs.add(keys[i]).value = <int32_t>(n_words + i)  # there is room for all of them
-    found, columns = np.empty(room, dtype=np.float32), np.empty(room, dtype=np.int32)
-    cdef float[::1] counts = found
-    cdef int32_t[::1] touched = columns
-    cdef int64_t[::1] starts = np.zeros(rows.shape[0] + 1, dtype=np.int64)
-    cdef int32_t* counter = <int32_t*>calloc(n_words + keys.shape[0] + 1, sizeof(int32_t))
-    if counter == NULL:
-        raise MemoryError
     with nogil:
-        for i in range(rows.shape[0]):
-            n = 0
-            last = NONE
+        for i in range(n_rows):
             for j in range(bounds[rows[i]], bounds[rows[i] + 1]):
+                room += 2
+                if has_subwords:
+                    room += spelling_starts[stream[j] + 1] - spelling_starts[stream[j]]
+    found, places = _room_for(room)
+    cdef float[::1] values = found
+    cdef int32_t[::1] columns = places
+    cdef int64_t[::1] starts = np.zeros(n_rows + 1, dtype=np.int64)
+    with nogil:
+        for i in range(n_rows):
+            begin = bounds[rows[i]]
+            n_tokens = bounds[rows[i] + 1] - begin
+            last = NONE
+            for j in range(begin, begin + n_tokens):
                 here = place[stream[j]]
                 if here >= 0:
-                    n = touch(<int32_t>here, counter, &touched[used], n)
+                    terms.add(<int32_t>here, 1)
                     if last >= 0:
                         pair = pairs.find(last << 32 | here)
                         if pair.key != NONE:
-                            n = touch(pair.value, counter, &touched[used], n)
+                            terms.add(pair.value, 1)
                 last = here
-            put_counts(&touched[used], n, counter, &counts[used])
+            n = terms.take(&columns[used])
+            norm = 0
+            for k in range(used, used + n):
+                value = sublinear[terms.counts[columns[k]]] * idf[columns[k]]
+                norm += value * value
+            norm = sqrt(norm)
+            for k in range(used, used + n):
+                values[k] = <float>(sublinear[terms.counts[columns[k]]] * idf[columns[k]] / norm)
+                terms.counts[columns[k]] = 0
             used += n
+            if has_subwords and n_tokens:
+                add_subwords(grams, &stream[begin], n_tokens, &spelling_starts[0], &spelling_columns[0],
+                             &spelling_counts[0], &subword_place[0])
+                n = grams.take(&columns[used])
+                root = sqrt(<double>n_tokens)
+                for k in range(used, used + n):
+                    value = <float>(grams.counts[columns[k]] / root)
+                    values[k] = <float>(value * units[columns[k]])
+                    grams.counts[columns[k]] = 0
+                    columns[k] += <int32_t>n_terms
+                used += n
             starts[i + 1] = used
-    free(counter)
-    return found[:used].copy(), columns[:used].copy(), np.asarray(starts)
+    return found[:used], places[:used], np.asarray(starts)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ except ImportError:  # there was no C compiler when stance was installed
 __all__ = ["Corpus", "Vocabulary"]
 
 SUBWORD_LENGTHS = (3, 5)
+"""Least and greatest number of characters of a subword, the two spaces around the token included."""
 
 Numbered: TypeAlias = "tuple[list[str], NDArray[np.int32], NDArray[np.int64]]"
 """Strings, each once, and rows of their numbers: all rows one after the other, and where each begins."""
@@ -47,8 +48,8 @@ class Corpus:
         Text i is ``stream[bounds[i]:bounds[i + 1]]``.
     counts : csr_array of float32, shape (n_texts, len(tokens))
         How often each token stands in each text.
-    spelling : csr_array of float32 or None, shape (len(tokens), n_subwords)
-        How often each subword stands in each token; None where subwords are not wanted.
+    spelling : csr_array of float32, shape (len(tokens), n_subwords)
+        How often each subword stands in each token.
     subwords : list of str
         The columns of `spelling`, sorted by code point.
     """
@@ -57,23 +58,23 @@ class Corpus:
     stream: NDArray[np.int32]
     bounds: NDArray[np.int64]
     counts: sparse.csr_array
-    spelling: sparse.csr_array | None
+    spelling: sparse.csr_array
     subwords: list[str]
 
     @classmethod
-    def read(cls, texts: Sequence[str], with_subwords: bool = True) -> Corpus:
+    def read(cls, texts: Sequence[str], subword_lengths: tuple[int, int] = SUBWORD_LENGTHS) -> Corpus:
         """Tokenise `texts`.
 
         Parameters
         ----------
         texts : sequence of str
-        with_subwords : bool
-            Whether to count subwords too.
+        subword_lengths : (int, int)
+            Least and greatest number of characters of a subword.
         """
         numbered = _number_tokens(texts) if compiled is None else compiled.read(tuple(texts))
         tokens, stream, bounds = _in_order(*numbered)
         counts = _counted(stream, bounds, len(tokens))
-        spelling, names = _spelling(tokens) if with_subwords else (None, [])
+        spelling, names = _spelling(tokens, subword_lengths)
         return cls(tokens, stream, bounds, counts, spelling, names)
 
     @property
@@ -140,30 +141,38 @@ class Vocabulary:
         -------
         csr_array of float32, shape (len(rows), n_words + n_pairs + n_subwords)
         """
+        shape = (len(rows), len(self.idf) + len(self.subwords))
+        if compiled is not None:
+            return sparse.csr_array(self._weighed(corpus, rows), shape=shape)
         terms = self._term_counts(corpus, rows)
         terms.data = (1.0 + np.log(terms.data, dtype=np.float64)) * self.idf[terms.indices]
         norms = np.sqrt(np.bincount(_row_of(terms), weights=terms.data**2, minlength=len(rows)))
         terms.data = (terms.data / np.repeat(norms, np.diff(terms.indptr))).astype(np.float32)
-        if corpus.spelling is None:
-            return terms
         block = _subword_counts(corpus, rows, self.subwords)
         block.data = (block.data * self.subword_units[block.indices]).astype(np.float32)
         return sparse.hstack([terms, block], format="csr")
 
+    def _weighed(self, corpus: Corpus, rows: NDArray[np.int64]) -> Any:
+        """Do the work of `transform` in compiled code."""
+        most = int(corpus.counts.data.max(initial=1))
+        sublinear = np.concatenate([[0.0], 1.0 + np.log(np.arange(1.0, most + 1))])
+        keys = self.pairs[:, 0] << 32 | self.pairs[:, 1]
+        places = _places(len(corpus.tokens), self.words), _places(len(corpus.subwords), self.subwords)
+        return compiled.weigh(
+            corpus.stream, corpus.bounds, rows, places[0], keys, self.idf, sublinear, _parts(corpus.spelling), places[1],
+            self.subword_units,
+        )  # fmt: skip
+
     def _term_counts(self, corpus: Corpus, rows: NDArray[np.int64]) -> sparse.csr_array:
         """Count the kept words and pairs in some texts."""
         keys = self.pairs[:, 0] << 32 | self.pairs[:, 1]
-        if compiled is not None:
-            place = _place_of(corpus, self.words)
-            found = compiled.count_terms(corpus.stream, corpus.bounds, rows, place, len(self.words), keys)
-            return sparse.csr_array(found, shape=(len(rows), len(self.words) + len(keys)))
         pairs, row, column = _pairs_of(corpus, rows, self.words)
-        at = np.searchsorted(keys, pairs[column])
-        is_kept = at < len(keys)
-        is_kept[is_kept] = keys[at[is_kept]] == pairs[column][is_kept]
-        kept = np.flatnonzero(is_kept)
+        at = np.searchsorted(keys, pairs)
+        at[at == len(keys)] = -1
+        place = np.where(keys[at] == pairs, at, -1) if len(keys) else np.full(len(pairs), -1)
+        kept = np.flatnonzero(place[column] >= 0)
         pair_counts = sparse.csr_array(
-            (np.ones(len(kept), dtype=np.float32), (row[kept], at[kept])), shape=(len(rows), len(keys))
+            (np.ones(len(kept), dtype=np.float32), (row[kept], place[column[kept]])), shape=(len(rows), len(keys))
         )
         return sparse.hstack([corpus.counts[rows][:, self.words], pair_counts], format="csr")
 
@@ -195,13 +204,13 @@ def _number_tokens(texts: Sequence[str]) -> Numbered:
     return list(places), np.array(stream, dtype=np.int32), np.array(bounds, dtype=np.int64)
 
 
-def _number_subwords(tokens: Sequence[str]) -> Numbered:
+def _number_subwords(tokens: Sequence[str], lengths: tuple[int, int]) -> Numbered:
     """Number the subwords of each token in the order in which they are first met."""
     places: dict[str, int] = {}
     stream = array("i")
     bounds = array("q", [0])
     for token in tokens:
-        stream.extend([places.setdefault(gram, len(places)) for gram in subwords(token, *SUBWORD_LENGTHS)])
+        stream.extend([places.setdefault(gram, len(places)) for gram in subwords(token, *lengths)])
         bounds.append(len(stream))
     return list(places), np.array(stream, dtype=np.int32), np.array(bounds, dtype=np.int64)
 
@@ -224,9 +233,9 @@ def _counted(stream: NDArray[np.int32], bounds: NDArray[np.int64], n_columns: in
     return counts
 
 
-def _spelling(tokens: list[str]) -> tuple[sparse.csr_array, list[str]]:
+def _spelling(tokens: list[str], lengths: tuple[int, int]) -> tuple[sparse.csr_array, list[str]]:
     """Count the subwords of each token."""
-    numbered = _number_subwords(tokens) if compiled is None else compiled.spell(tokens, *SUBWORD_LENGTHS)
+    numbered = _number_subwords(tokens, lengths) if compiled is None else compiled.spell(tokens, *lengths)
     names, stream, bounds = _in_order(*numbered)
     return _counted(stream, bounds, len(names)), names
 
@@ -248,11 +257,15 @@ def _kept(frequency: NDArray[np.int64], min_df: int, max_terms: int) -> NDArray[
     return kept
 
 
-def _place_of(corpus: Corpus, words: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Give the place of each token of a corpus among `words`, -1 where it is not there."""
-    place = np.full(len(corpus.tokens), -1, dtype=np.int32)
-    place[words] = np.arange(len(words), dtype=np.int32)
+def _places(n: int, chosen: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Give the place of each of n things among the chosen ones, -1 where it is not there."""
+    place = np.full(n + 1, -1, dtype=np.int32)
+    place[chosen] = np.arange(len(chosen), dtype=np.int32)
     return place
+
+
+def _parts(matrix: sparse.csr_array) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]:
+    return matrix.data, matrix.indices.astype(np.int32, copy=False), matrix.indptr.astype(np.int64)
 
 
 def _pair_frequency(
@@ -269,7 +282,7 @@ def _pair_frequency(
     """
     if compiled is not None:
         keys, frequency = compiled.pair_frequency(
-            corpus.stream, corpus.bounds, rows, _place_of(corpus, words), min_df
+            corpus.stream, corpus.bounds, rows, _places(len(corpus.tokens), words), min_df
         )
         order = np.argsort(keys)
         return keys[order], frequency[order]
@@ -291,7 +304,7 @@ def _pairs_of(
     row, column : ndarray of int64
         For each place where a pair stands, its text's place in `rows` and its own in `pairs`.
     """
-    stream = _place_of(corpus, words)[corpus.stream].astype(np.int64)
+    stream = _places(len(corpus.tokens), words)[corpus.stream].astype(np.int64)
     text = np.repeat(np.arange(len(corpus.lengths)), corpus.lengths)
     chosen = np.full(len(corpus.lengths), -1, dtype=np.int64)
     chosen[rows] = np.arange(len(rows))
@@ -305,20 +318,22 @@ def _fit_subwords(
     corpus: Corpus, rows: NDArray[np.int64], min_df: int, max_terms: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Choose the subwords and their units, so that the block's rows have a root mean square norm of 1."""
-    if corpus.spelling is None:
-        return np.zeros(0, dtype=np.int64), np.zeros(0)
-    counts = _subword_counts(corpus, rows, np.arange(len(corpus.subwords)))
-    frequency = _document_frequency(counts)
+    if compiled is not None:
+        parts = _parts(corpus.spelling)
+        found = compiled.subword_frequency(corpus.stream, corpus.bounds, rows, *parts, len(corpus.subwords))
+        frequency, squares = found
+    else:
+        counts = _subword_counts(corpus, rows, np.arange(len(corpus.subwords)))
+        frequency = _document_frequency(counts)
+        squares = np.bincount(counts.indices, weights=counts.data.astype(np.float64) ** 2, minlength=len(frequency))
     kept = _kept(frequency, min_df, max_terms)
-    units = np.zeros(len(frequency))
-    units[kept] = _idf(frequency[kept], len(rows))
-    square = float(((counts.data * units[counts.indices]) ** 2).sum()) / max(len(rows), 1)
-    return kept, units[kept] / (np.sqrt(square) or 1.0)
+    units = _idf(frequency[kept], len(rows))
+    mean_square = float((units**2 * squares[kept]).sum()) / max(len(rows), 1)
+    return kept, units / (np.sqrt(mean_square) or 1.0)
 
 
 def _subword_counts(corpus: Corpus, rows: NDArray[np.int64], kept: NDArray[np.int64]) -> sparse.csr_array:
     """Count some subwords in some texts, divided by the square root of the number of tokens."""
-    assert corpus.spelling is not None
     counts = (corpus.counts[rows] @ corpus.spelling[:, kept]).tocsr()
     counts.sort_indices()
     counts.data /= np.repeat(np.sqrt(np.maximum(corpus.lengths[rows], 1)), np.diff(counts.indptr))

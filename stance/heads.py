@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -14,6 +16,11 @@ from stance.calibration import two_columns
 from stance.counting import Corpus, Vocabulary
 from stance.labelled import Targets
 
+try:
+    import stance._solver as solver
+except ImportError:  # there was no C compiler when stance was installed
+    solver = None
+
 __all__ = ["DEFAULT_STRENGTH", "Fold", "Trainer", "Unseen"]
 
 MAX_TERMS = 200_000
@@ -23,6 +30,9 @@ STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
 DEFAULT_STRENGTH = 10.0
 SEARCH_ROWS = 5_000
 SEARCH_TOPICS = 8
+PASSES = 6
+TOLERANCE = 1e-4
+"""When the compiled solver stops: after so many passes, or when one moves the probabilities by less on average."""
 
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 Heads = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -90,13 +100,17 @@ class Trainer:
     min_df : int
         As for `Vocabulary.fit`.
     n_jobs : int
-        Heads fitted at the same time.
+        Fits at the same time: heads, or where all heads are fitted at once, folds.
+    at_once : bool
+        Whether all heads are fitted at once by the compiled solver, where there is one. It is as exact as need be with
+        many rows, and many times faster than scikit-learn, which fits one head after the other.
     """
 
     corpus: Corpus
     targets: Targets
     min_df: int
     n_jobs: int
+    at_once: bool = False
 
     def fit(self, rows: NDArray[np.int64], strengths: tuple[float, float]) -> tuple[Vocabulary, Heads]:
         """Fit on some rows; the heads' weights have shape (n_features, n_labels)."""
@@ -119,49 +133,106 @@ class Trainer:
         train_rows, test_rows = (np.sort(generator.permutation(rows)[:SEARCH_ROWS]) for rows in fold)
         frequent = np.argsort(-self.targets.topics[train_rows].sum(axis=0), kind="stable")[:SEARCH_TOPICS]
         targets = Targets(self.targets.topics[:, frequent], self.targets.tones, self.targets.n_tones)
-        trainer = Trainer(self.corpus, targets, self.min_df, self.n_jobs)
+        trainer = Trainer(self.corpus, targets, self.min_df, self.n_jobs, self.at_once)
         vocabulary = Vocabulary.fit(self.corpus, train_rows, self.min_df, MAX_TERMS)
         train_features, test_features = (vocabulary.transform(self.corpus, rows) for rows in (train_rows, test_rows))
         truth = targets.take(test_rows)
-        losses = []
-        for strength in STRENGTHS:
+
+        def losses_of(strength: float) -> tuple[float, float]:
             weights, intercepts = trainer._heads(train_features, targets.take(train_rows), (strength, strength))
-            losses.append(_log_losses(test_features @ weights + intercepts, truth))
+            return _log_losses(test_features @ weights + intercepts, truth)
+
+        losses = list(self.together(delayed(losses_of)(strength) for strength in STRENGTHS))
         best_topics, best_tone = np.argmin(losses, axis=0).tolist()
         return STRENGTHS[best_topics], STRENGTHS[best_tone]
 
+    def together(self, jobs: Iterable[Any]) -> Iterator[Any]:
+        """Do several fits (`joblib.delayed`), at the same time where each takes one thread; in order, one by one."""
+        n_jobs = self.n_jobs if self.at_once else 1
+        found: Iterator[Any] = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(jobs)
+        return found
+
     def _heads(self, features: sparse.csr_array, targets: Targets, strengths: tuple[float, float]) -> Heads:
+        if self.at_once and solver is not None and features.shape[1]:
+            return _all_heads(features, targets, strengths)
         columns = [targets.topics[:, topic].astype(np.int64) for topic in range(targets.topics.shape[1])]
         jobs = [delayed(_topic_head)(features, column, strengths[0]) for column in columns]
         if targets.n_tones:
             # The tone head takes longest, so it begins first.
-            jobs.insert(0, delayed(_tone_head)(features, targets.tones, targets.n_tones, strengths[1]))
+            jobs.insert(0, delayed(_tone_head)(features, targets, strengths[1]))
         heads = list(Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs))
         heads = heads[1:] + heads[:1] if targets.n_tones else heads
         return np.vstack([head[0] for head in heads]).T, np.concatenate([head[1] for head in heads])
+
+
+def _all_heads(features: sparse.csr_array, targets: Targets, strengths: tuple[float, float]) -> Heads:
+    """Fit all heads in passes over the rows: weights of shape (n_features, n_labels) and as many intercepts."""
+    n_topics = targets.topics.shape[1]
+    n_true = targets.topics.sum(axis=0)
+    learned = np.flatnonzero((n_true > 0) & (n_true < len(targets.topics)))
+    present, of_labelled = np.unique(targets.tones[targets.tones >= 0], return_inverse=True)
+    tones = np.full(len(targets.tones), -1)
+    if len(present) > 1:
+        tones[targets.tones >= 0] = of_labelled
+    else:
+        present = present[:0]
+    outputs = np.concatenate([learned, n_topics + present])
+    n_lanes = -(-len(outputs) // solver.LANES) * solver.LANES
+    fitted = np.zeros((features.shape[1] + 1, n_lanes), dtype=np.float32)
+    if n_lanes:
+        solver.fit(
+            features.data,
+            features.indices.astype(np.int32, copy=False),
+            features.indptr.astype(np.int64),
+            targets.topics[:, learned].astype(np.uint8, order="C"),
+            tones,
+            fitted,
+            np.zeros((features.shape[0], n_lanes), dtype=np.float32),
+            strengths[0],
+            strengths[1] if len(present) else 0.0,
+            PASSES,
+            TOLERANCE,
+        )
+    weights = np.zeros((features.shape[1], n_topics + targets.n_tones))
+    weights[:, outputs] = fitted[:-1, : len(outputs)]
+    intercepts = np.concatenate([[_odds(n, len(targets.topics)) for n in n_true.tolist()], _tone_intercepts(targets)])
+    intercepts[outputs] = fitted[-1, : len(outputs)]
+    return weights, intercepts
+
+
+def _odds(n_true: int, n_texts: int) -> float:
+    """Give the logarithm of the odds with one imagined text for the topic and one against."""
+    return float(np.log((n_true + 1) / (n_texts - n_true + 1)))
+
+
+def _tone_intercepts(targets: Targets) -> NDArray[np.float64]:
+    """Give the logarithm of each tone's frequency, and to a tone that no text here has, one imagined text in all."""
+    labelled = targets.tones[targets.tones >= 0]
+    counts = np.bincount(labelled, minlength=targets.n_tones)
+    missing = -np.log(len(labelled) + targets.n_tones) if targets.n_tones else 0.0
+    with np.errstate(divide="ignore"):
+        return np.where(counts, np.log(counts / max(len(labelled), 1)), missing)
 
 
 def _topic_head(features: sparse.csr_array, target: NDArray[np.int64], strength: float) -> Heads:
     """Fit one topic: weights of shape (1, n_features) and one intercept."""
     n_true = int(target.sum())
     if n_true in (0, len(target)) or not features.shape[1]:
-        # Nothing to tell apart, or to tell it by: the odds with one imagined text for the topic, one against.
-        return np.zeros((1, features.shape[1])), np.array([np.log((n_true + 1) / (len(target) - n_true + 1))])
+        # Nothing to tell apart, or to tell it by.
+        return np.zeros((1, features.shape[1])), np.array([_odds(n_true, len(target))])
     head = LogisticRegression(C=strength, max_iter=1000).fit(features, target)
     return head.coef_.astype(np.float64), head.intercept_.astype(np.float64)
 
 
-def _tone_head(features: sparse.csr_array, tones: NDArray[np.int64], n_tones: int, strength: float) -> Heads:
+def _tone_head(features: sparse.csr_array, targets: Targets, strength: float) -> Heads:
     """Fit tone: weights of shape (n_tones, n_features) and as many intercepts."""
-    labelled = tones >= 0
-    present, counts = np.unique(tones[labelled], return_counts=True)
-    weights = np.zeros((n_tones, features.shape[1]))
-    # A tone that no text here has: one imagined text in all.
-    intercepts = np.full(n_tones, -np.log(labelled.sum() + n_tones))
+    labelled = targets.tones >= 0
+    present = np.unique(targets.tones[labelled])
+    weights = np.zeros((targets.n_tones, features.shape[1]))
+    intercepts = _tone_intercepts(targets)
     if len(present) < 2 or not features.shape[1]:
-        intercepts[present] = np.log(counts / counts.sum())
         return weights, intercepts
-    head = LogisticRegression(C=strength, max_iter=1000).fit(features[labelled], tones[labelled])
+    head = LogisticRegression(C=strength, max_iter=1000).fit(features[labelled], targets.tones[labelled])
     weights[present], intercepts[present] = two_columns(head.coef_, head.intercept_)
     return weights, intercepts
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import operator
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from joblib import delayed
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -26,10 +27,10 @@ from stance.taxonomy import TONES, TOPICS
 
 __all__ = ["CrossValidation", "fit", "folds_of", "train"]
 
-SUBWORD_ROWS = 100_000
-"""With more texts than this, words and pairs have seen enough and subwords are left out."""
-HOLD_OUT_ROWS = 50_000
-"""With more texts than this, one fold of five is enough to calibrate on."""
+MANY_ROWS = 50_000
+"""With more texts than this, one fold of five is enough to calibrate on, subwords of one length are enough beside words
+and pairs, and all heads are fitted at once."""
+SUBWORD_LENGTHS_OF_MANY = (4, 4)
 N_FOLDS = 5
 MIN_GROUPS = 10
 """With fewer different texts than this there is no cross-validation."""
@@ -71,7 +72,7 @@ def train(
     random_state : int
         The same rows, in any order, with the same `random_state` give the same model, byte for byte.
     n_jobs : int
-        Heads fitted at the same time; -1 for one a core. It does not change the model.
+        Fits at the same time; -1 for one a core. It does not change the model.
     progress : bool, optional
         Whether to show a progress bar; by default where standard error is a terminal.
 
@@ -167,20 +168,24 @@ def fit(
     _warn_of_contradictions(labelled)
     _warn_of_rare_labels(labelled, targets, topic_names, tone_names, bool(folds))
     n_texts = len(labelled)
-    corpus = Corpus.read(labelled.texts, with_subwords=n_texts <= SUBWORD_ROWS)
+    is_many = n_texts > MANY_ROWS
+    subword_lengths = SUBWORD_LENGTHS_OF_MANY if is_many else SUBWORD_LENGTHS
+    corpus = Corpus.read(labelled.texts, subword_lengths)
     if not corpus.tokens:
         raise TrainingError(f"expected texts with words, but none of the {n_texts} has one of two or more letters")
-    trainer = Trainer(corpus, targets, 1 if n_texts < SMALL else 2, n_jobs)
+    trainer = Trainer(corpus, targets, 1 if n_texts < SMALL else 2, n_jobs, is_many)
     disable = None if progress is None else not progress
     # One thread a fit: sums then do not depend on the number of threads.
     with tqdm(total=len(folds) + 2, desc="training", leave=False, disable=disable) as steps, threadpool_limits(1):
         strengths = trainer.search(folds[0], random_state) if folds else (DEFAULT_STRENGTH, DEFAULT_STRENGTH)
         steps.update()
         unseen = Unseen.empty(len(topic_names) + len(tone_names))
-        for train_rows, test_rows in folds:
-            unseen = unseen.joined(trainer.hold_out(train_rows, test_rows, strengths))
-            steps.update()
-        vocabulary, (weights, intercept) = trainer.fit(np.arange(n_texts), strengths)
+        jobs = [delayed(trainer.hold_out)(*fold, strengths) for fold in folds]
+        *held_out, (vocabulary, (weights, intercept)) = _counted(
+            trainer.together([*jobs, delayed(trainer.fit)(np.arange(n_texts), strengths)]), steps
+        )
+        for part in held_out:
+            unseen = unseen.joined(part)
         max_topics = int(targets.topics.sum(axis=1).max(initial=0))
         rule = fit_rule(unseen.decisions, targets.take(unseen.rows), max_topics)
         validation = None
@@ -206,7 +211,7 @@ def fit(
         weights=term_weights,
         weight_scale=weight_scale,
         subwords=tuple(corpus.subwords[subword] for subword in vocabulary.subwords),
-        subword_lengths=SUBWORD_LENGTHS,
+        subword_lengths=subword_lengths,
         subword_weights=subword_weights,
         subword_scale=subword_scale,
         intercept=intercept,
@@ -216,6 +221,14 @@ def fit(
         card=card,
     )
     return Model(parameters), validation
+
+
+def _counted(fits: Iterator[Any], steps: tqdm[Any]) -> Iterator[Any]:
+    """Give the results of fits, each with a step of the progress bar; the last one's comes with the end of all."""
+    for number, result in enumerate(fits):
+        if number:
+            steps.update()
+        yield result
 
 
 def _usable(labelled: Labelled) -> Labelled:
@@ -254,7 +267,7 @@ def folds_of(labelled: Labelled, random_state: int) -> list[Fold]:
         return []
     fold_of_group = np.random.default_rng(random_state).permutation(len(groups)) % N_FOLDS
     fold_of_row = fold_of_group[group_of_row]
-    used = 1 if len(labelled) > HOLD_OUT_ROWS else N_FOLDS
+    used = 1 if len(labelled) > MANY_ROWS else N_FOLDS
     return [(np.flatnonzero(fold_of_row != fold), np.flatnonzero(fold_of_row == fold)) for fold in range(used)]
 
 
