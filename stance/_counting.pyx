@@ -529,15 +529,12 @@ def pair_frequency(const int32_t[::1] stream not None, const int64_t[::1] bounds
 # 5. Subwords of the texts' tokens. ---------------------------------------------------------------------------------------
 
 cdef inline void add_subwords(_Counter counter, const int32_t* stream, Py_ssize_t n, const int64_t* starts,
-                              const int32_t* subwords, const float* counts, const int32_t* place) noexcept nogil:
-    """Count the kept subwords of a row's tokens."""
+                              const int32_t* subwords, const float* counts) noexcept nogil:
+    """Count the subwords of a row's tokens."""
     cdef Py_ssize_t i, k
-    cdef int32_t column
     for i in range(n):
         for k in range(starts[stream[i]], starts[stream[i] + 1]):
-            column = place[subwords[k]]
-            if column >= 0:
-                counter.add(column, <int32_t>counts[k])
+            counter.add(subwords[k], <int32_t>counts[k])
 
 
 def subword_frequency(const int32_t[::1] stream not None, const int64_t[::1] bounds not None,
@@ -564,17 +561,16 @@ def subword_frequency(const int32_t[::1] stream not None, const int64_t[::1] bou
     cdef int64_t[::1] frequency = np.zeros(n_subwords, dtype=np.int64)
     cdef double[::1] squares = np.zeros(n_subwords)
     cdef int32_t[::1] columns = np.empty(n_subwords + 1, dtype=np.int32)
-    cdef int32_t[::1] place = np.arange(n_subwords + 1, dtype=np.int32)
     cdef Py_ssize_t i, k, n, n_tokens
     cdef float value
     cdef double root
-    if not stream.shape[0]:
+    if not spelling_columns.shape[0]:
         return np.asarray(frequency), np.asarray(squares)
     with nogil:
         for i in range(rows.shape[0]):
             n_tokens = bounds[rows[i] + 1] - bounds[rows[i]]
             add_subwords(counter, &stream[0] + bounds[rows[i]], n_tokens, &spelling_starts[0], &spelling_columns[0],
-                         &spelling_counts[0], &place[0])
+                         &spelling_counts[0])
             n = counter.take(&columns[0])
             root = sqrt(<double>n_tokens)
             for k in range(n):
@@ -589,7 +585,8 @@ def subword_frequency(const int32_t[::1] stream not None, const int64_t[::1] bou
 
 def weigh(const int32_t[::1] stream not None, const int64_t[::1] bounds not None, const int64_t[::1] rows not None,
           const int32_t[::1] place not None, const int64_t[::1] keys not None, const double[::1] idf not None,
-          const double[::1] sublinear not None, tuple spelling not None, const int32_t[::1] subword_place not None,
+          const double[::1] sublinear not None, const float[::1] spelling_counts not None,
+          const int32_t[::1] spelling_columns not None, const int64_t[::1] spelling_starts not None,
           const double[::1] units not None):
     """Give the features of some texts: words, pairs, subwords.
 
@@ -602,10 +599,8 @@ def weigh(const int32_t[::1] stream not None, const int64_t[::1] bounds not None
     idf : buffer of float64, shape (n_words + n_pairs,)
     sublinear : buffer of float64
         At i what a term that stands i times counts, for as many times as any term stands in a text.
-    spelling : tuple of three buffers
-        As for `subword_frequency`.
-    subword_place : buffer of int32
-        The column of each subword counted from the first kept one, -1 where it is not kept.
+    spelling_counts, spelling_columns, spelling_starts : buffers
+        As for `subword_frequency`, of the kept subwords alone.
     units : buffer of float64, shape (n_subwords,)
 
     Returns
@@ -621,11 +616,7 @@ def weigh(const int32_t[::1] stream not None, const int64_t[::1] bounds not None
     cdef Pair* pair
     cdef int64_t last, here
     cdef double norm, root, value
-    cdef const float[::1] spelling_counts
-    cdef const int32_t[::1] spelling_columns
-    cdef const int64_t[::1] spelling_starts
-    cdef bint has_subwords = units.shape[0] > 0
-    spelling_counts, spelling_columns, spelling_starts = spelling
+    cdef bint has_subwords = spelling_columns.shape[0] > 0
     for i in range(keys.shape[0]):
         pairs.add(keys[i]).value = <int32_t>(n_words + i)  # there is room for all of them
     with nogil:
@@ -664,7 +655,7 @@ def weigh(const int32_t[::1] stream not None, const int64_t[::1] bounds not None
             used += n
             if has_subwords and n_tokens:
                 add_subwords(grams, &stream[begin], n_tokens, &spelling_starts[0], &spelling_columns[0],
-                             &spelling_counts[0], &subword_place[0])
+                             &spelling_counts[0])
                 n = grams.take(&columns[used])
                 root = sqrt(<double>n_tokens)
                 for k in range(used, used + n):

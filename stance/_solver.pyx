@@ -16,7 +16,8 @@ stages for one row:
 2. solve: z + C |x|^2 p(z) = what z would be without this row, by Newton's method;
 3. scatter: put the change of ``g`` into ``w``, where there is one worth the while.
 
-Rows are taken in an order that is random but always the same.
+Rows are taken in an order that is random but always the same. Every row moves the intercepts, so they waver most: what is
+given are their means over the last pass.
 """
 
 from libc.math cimport expf, fabsf
@@ -44,15 +45,12 @@ cdef enum:
 
 LANES = LANE_COUNT
 
-cdef float CLOSE = 1e-4
-"""A probability nearer than this to the one that a row has put into the weights is left as it is."""
-
 
 cdef inline float sigmoid(float value) noexcept nogil:
     return 1 / (1 + expf(-value))
 
 
-cdef float solve_topic(float decision, float before, float step, float truth) noexcept nogil:
+cdef float solve_topic(float decision, float before, float step) noexcept nogil:
     """Give the p of z + step * p(z) = decision + step * before, where p is the sigmoid."""
     cdef float high = decision + step * before, low = high - step, target = high, value = decision
     cdef float p = 0, error
@@ -60,7 +58,7 @@ cdef float solve_topic(float decision, float before, float step, float truth) no
     for i in range(NEWTON_STEPS):
         p = sigmoid(value)
         error = value + step * p - target
-        if fabsf(error) <= 1e-3 * CLOSE * step + 1e-6:
+        if fabsf(error) < 1e-3:
             break
         if error > 0:
             high = value
@@ -84,8 +82,8 @@ cdef void softmax(const float* decisions, Py_ssize_t n, float* p) noexcept nogil
         p[j] /= total
 
 
-cdef bint solve_tones(const float* decisions, const float* before, Py_ssize_t n, float step, float* values,
-                      float* p) noexcept nogil:
+cdef bint solve_tones(const float* decisions, const float* before, Py_ssize_t n, float step, float close,
+                      float* values, float* p) noexcept nogil:
     """Give the p of z + step * p(z) = decisions + step * before, where p is the softmax of all z, unless it is close."""
     cdef float error, along, bent, largest = 0
     cdef Py_ssize_t j
@@ -94,7 +92,7 @@ cdef bint solve_tones(const float* decisions, const float* before, Py_ssize_t n,
     for j in range(n):
         values[j] = decisions[j]
         largest = max(largest, fabsf(p[j] - before[j]))
-    if largest <= CLOSE:
+    if largest <= close:
         return False
     for i in range(NEWTON_STEPS):
         # The derivative is a diagonal, 1 + step * p, less step times the product of p with itself: Sherman and Morrison.
@@ -127,8 +125,8 @@ cdef inline uint64_t next_random(uint64_t* state) noexcept nogil:
 
 def fit(const float[::1] data not None, const int32_t[::1] indices not None, const int64_t[::1] indptr not None,
         const uint8_t[:, ::1] topics not None, const int64_t[::1] tones not None, float[:, ::1] weights not None,
-        float[:, ::1] duals not None, double topic_strength, double tone_strength, int passes, double tolerance):
-    """Fit all heads, from the weights that there are.
+        double topic_strength, double tone_strength, int passes, double tolerance):
+    """Fit all heads.
 
     Parameters
     ----------
@@ -138,16 +136,15 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
     tones : buffer of int64, shape (n_rows,)
         The tone of each row, -1 where it has none.
     weights : buffer of float32, shape (n_features + 1, n_outputs)
-        Changed in place. The last row holds the intercepts. The first outputs are the topics, then come the tones; their
+        All 0; what is fitted is put there. The last row holds the intercepts. The first outputs are the topics, then come the tones; their
         number is a multiple of `LANES`, and what is left over stays 0.
-    duals : buffer of float32, shape (n_rows, n_outputs)
-        The probability less the truth that each row has put into the weights; changed in place. All 0 with weights of 0.
     topic_strength, tone_strength : float
         C of the topics and of the tones; 0 where there are no tones.
     passes : int
         The most passes over the rows.
     tolerance : float
-        It ends when a pass moves the probabilities by less than this on average.
+        A probability nearer than this to the one that its row has put into the weights is left as it is; it ends when a
+        pass leaves all as they are.
 
     Returns
     -------
@@ -155,10 +152,13 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
         The number of passes made.
     """
     cdef Py_ssize_t n_rows = indptr.shape[0] - 1, n_topics = topics.shape[1], stride = weights.shape[1]
-    cdef Py_ssize_t n_features = weights.shape[0] - 1, n_tones = 0, i, j, k, row, block, used, begin, end
+    cdef Py_ssize_t n_features = weights.shape[0] - 1, n_tones = 0, i, j, k, row, block, begin, end
     cdef Py_ssize_t blocks = stride // LANE_COUNT
     cdef int32_t[::1] order = np.arange(n_rows, dtype=np.int32)
     cdef float[::1] lengths = np.empty(n_rows, dtype=np.float32)
+    # What each row has put into the weights: its probabilities less the truth.
+    cdef float[:, ::1] residuals = np.zeros((n_rows, stride), dtype=np.float32)
+    cdef double[::1] means = np.empty(stride)
     cdef float* z = <float*>malloc(4 * stride * sizeof(float))
     cdef float* change = z + stride
     cdef float* p = z + 2 * stride
@@ -166,8 +166,8 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
     cdef float* w = &weights[0, 0]
     cdef float* g
     cdef float* at
-    cdef float value, truth, target
-    cdef double moved
+    cdef float value, truth, close = tolerance
+    cdef Py_ssize_t moved
     cdef bint is_moved
     cdef int done = 0
     cdef uint64_t state = <uint64_t>0x9E3779B97F4A7C15
@@ -175,7 +175,6 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
         raise MemoryError
     if tone_strength > 0:
         n_tones = 1 + max(tones)
-    used = n_topics + n_tones
     with nogil:
         for i in range(n_rows):
             value = 1
@@ -185,16 +184,18 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
         while done < passes:
             done += 1
             moved = 0
+            means[:] = 0
             for i in range(n_rows - 1, 0, -1):
                 j = <Py_ssize_t>(next_random(&state) % <uint64_t>(i + 1))
                 order[i], order[j] = order[j], order[i]
             for i in range(n_rows):
                 row = order[i]
-                g = &duals[row, 0]
+                g = &residuals[row, 0]
                 begin, end = indptr[row], indptr[row + 1]
                 # 1. Gather.
                 for j in range(stride):
                     z[j] = w[n_features * stride + j]
+                    means[j] += z[j]
                     change[j] = 0
                 for k in range(begin, end):
                     if k + AHEAD < end:
@@ -209,17 +210,16 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
                 for j in range(n_topics):
                     truth = topics[row, j]
                     value = g[j] + truth
-                    if fabsf(sigmoid(z[j]) - value) > CLOSE:
-                        value = solve_topic(z[j], value, <float>topic_strength * lengths[row], truth) - truth
-                        moved += fabsf(value - g[j])
+                    if fabsf(sigmoid(z[j]) - value) > close:
+                        value = solve_topic(z[j], value, <float>topic_strength * lengths[row]) - truth
                         change[j] = -<float>topic_strength * (value - g[j])
                         g[j] = value
                         is_moved = True
                 if n_tones and tones[row] >= 0:
                     g[n_topics + tones[row]] += 1  # for the time of this stage the probabilities themselves
-                    if solve_tones(z + n_topics, g + n_topics, n_tones, <float>tone_strength * lengths[row], values, p):
+                    if solve_tones(z + n_topics, g + n_topics, n_tones, <float>tone_strength * lengths[row], close,
+                                   values, p):
                         for j in range(n_tones):
-                            moved += fabsf(p[j] - g[n_topics + j])
                             change[n_topics + j] = -<float>tone_strength * (p[j] - g[n_topics + j])
                             g[n_topics + j] = p[j]
                         is_moved = True
@@ -227,6 +227,7 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
                 # 3. Scatter.
                 if not is_moved:
                     continue
+                moved += 1
                 for k in range(begin, end):
                     value = data[k]
                     at = w + indices[k] * stride
@@ -235,7 +236,9 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
                             at[block * LANE_COUNT + j] += value * change[block * LANE_COUNT + j]
                 for j in range(stride):
                     w[n_features * stride + j] += change[j]
-            if moved < tolerance * n_rows * used:
+            if not moved:
                 break
+        for j in range(stride):
+            w[n_features * stride + j] = <float>(means[j] / n_rows)
     free(z)
     return done

@@ -143,7 +143,7 @@ class Vocabulary:
         """
         shape = (len(rows), len(self.idf) + len(self.subwords))
         if compiled is not None:
-            return sparse.csr_array(self._weighed(corpus, rows), shape=shape)
+            return _matrix(*self._weighed(corpus, rows), shape)
         terms = self._term_counts(corpus, rows)
         terms.data = (1.0 + np.log(terms.data, dtype=np.float64)) * self.idf[terms.indices]
         norms = np.sqrt(np.bincount(_row_of(terms), weights=terms.data**2, minlength=len(rows)))
@@ -157,11 +157,11 @@ class Vocabulary:
         most = int(corpus.counts.data.max(initial=1))
         sublinear = np.concatenate([[0.0], 1.0 + np.log(np.arange(1.0, most + 1))])
         keys = self.pairs[:, 0] << 32 | self.pairs[:, 1]
-        places = _places(len(corpus.tokens), self.words), _places(len(corpus.subwords), self.subwords)
+        place = _places(len(corpus.tokens), self.words)
+        spelling = _parts(corpus.spelling[:, self.subwords])
         return compiled.weigh(
-            corpus.stream, corpus.bounds, rows, places[0], keys, self.idf, sublinear, _parts(corpus.spelling), places[1],
-            self.subword_units,
-        )  # fmt: skip
+            corpus.stream, corpus.bounds, rows, place, keys, self.idf, sublinear, *spelling, self.subword_units
+        )
 
     def _term_counts(self, corpus: Corpus, rows: NDArray[np.int64]) -> sparse.csr_array:
         """Count the kept words and pairs in some texts."""
@@ -227,7 +227,7 @@ def _counted(stream: NDArray[np.int32], bounds: NDArray[np.int64], n_columns: in
     """Count the numbers of each row."""
     shape = (len(bounds) - 1, n_columns)
     if compiled is not None:
-        return sparse.csr_array(compiled.count(stream, bounds, n_columns), shape=shape)
+        return _matrix(*compiled.count(stream, bounds, n_columns), shape)
     counts = sparse.csr_array((np.ones(len(stream), dtype=np.float32), stream.copy(), bounds.copy()), shape=shape)
     counts.sum_duplicates()
     return counts
@@ -259,9 +259,17 @@ def _kept(frequency: NDArray[np.int64], min_df: int, max_terms: int) -> NDArray[
 
 def _places(n: int, chosen: NDArray[np.int64]) -> NDArray[np.int32]:
     """Give the place of each of n things among the chosen ones, -1 where it is not there."""
-    place = np.full(n + 1, -1, dtype=np.int32)
+    place = np.full(n, -1, dtype=np.int32)
     place[chosen] = np.arange(len(chosen), dtype=np.int32)
     return place
+
+
+def _matrix(
+    values: NDArray[np.float32], columns: NDArray[np.int32], starts: NDArray[np.int64], shape: tuple[int, int]
+) -> sparse.csr_array:
+    """Give a sparse matrix over these arrays; SciPy copies columns that have another type than starts."""
+    starts_type = np.int32 if len(columns) < 1 << 31 else np.int64
+    return sparse.csr_array((values, columns, starts.astype(starts_type)), shape=shape)
 
 
 def _parts(matrix: sparse.csr_array) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]:
@@ -320,8 +328,8 @@ def _fit_subwords(
     """Choose the subwords and their units, so that the block's rows have a root mean square norm of 1."""
     if compiled is not None:
         parts = _parts(corpus.spelling)
-        found = compiled.subword_frequency(corpus.stream, corpus.bounds, rows, *parts, len(corpus.subwords))
-        frequency, squares = found
+        n_subwords = len(corpus.subwords)
+        frequency, squares = compiled.subword_frequency(corpus.stream, corpus.bounds, rows, *parts, n_subwords)
     else:
         counts = _subword_counts(corpus, rows, np.arange(len(corpus.subwords)))
         frequency = _document_frequency(counts)

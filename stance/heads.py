@@ -30,7 +30,7 @@ STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
 DEFAULT_STRENGTH = 10.0
 SEARCH_ROWS = 5_000
 SEARCH_TOPICS = 8
-PASSES = 6
+PASSES = 5
 TOLERANCE = 1e-4
 """When the compiled solver stops: after so many passes, or when one moves the probabilities by less on average."""
 
@@ -187,7 +187,6 @@ def _all_heads(features: sparse.csr_array, targets: Targets, strengths: tuple[fl
             targets.topics[:, learned].astype(np.uint8, order="C"),
             tones,
             fitted,
-            np.zeros((features.shape[0], n_lanes), dtype=np.float32),
             strengths[0],
             strengths[1] if len(present) else 0.0,
             PASSES,
