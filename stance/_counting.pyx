@@ -33,7 +33,9 @@ cdef extern from *:
     """
     #if defined(__GNUC__) || defined(__clang__)
     #define lowest_bit(bits) __builtin_ctzll(bits)
+    #define STANCE_PREFETCH(address) __builtin_prefetch(address)
     #else
+    #define STANCE_PREFETCH(address)
     static int lowest_bit(unsigned long long bits) {
         int place = 0;
         while (!(bits >> place & 1)) place++;
@@ -42,9 +44,11 @@ cdef extern from *:
     #endif
     """
     int lowest_bit(uint64_t bits) noexcept nogil
+    void prefetch "STANCE_PREFETCH"(const void* address) noexcept nogil
 
 cdef enum:
     NONE = -1
+    AHEAD = 6     # tokens by which fetching from memory runs ahead
     SLICE = 1024  # texts that are read at a time, between two of which Python may do other things
 
 
@@ -255,6 +259,9 @@ def read(tuple texts not None):
             n = min(SLICE, n_texts - first)
             for i in range(n):
                 text = texts[first + i]
+                if type(text) is not str:  # of a type that is a kind of str
+                    text = str.__str__(text)
+                    kept.append(text)
                 # Two characters are lower-cased by their neighbours or become two: str.lower does those texts.
                 if is_irregular(text):
                     text = text.lower()
@@ -446,6 +453,14 @@ cdef class _Pairs:
             slot = (slot + 1) & self.mask
         return &self.slots[slot]
 
+    cdef inline void expect(self, const int32_t* stream, Py_ssize_t n, const int32_t* place) noexcept nogil:
+        """Fetch the slot of the pair that comes some tokens later, of the n that are left."""
+        cdef int64_t first, second
+        if n > AHEAD + 1:
+            first, second = place[stream[AHEAD]], place[stream[AHEAD + 1]]
+            if first >= 0 and second >= 0:
+                prefetch(&self.slots[mix(<uint64_t>(first << 32 | second)) & self.mask])
+
     cdef Pair* add(self, int64_t key) noexcept nogil:
         """Give the slot of a pair, a new one with the value 0 where it was not there; NULL where memory ran out."""
         cdef Pair* pair = self.find(key)
@@ -496,13 +511,15 @@ def pair_frequency(const int32_t[::1] stream not None, const int64_t[::1] bounds
     """
     cdef _Pairs pairs = _Pairs(0)
     cdef Pair* pair
-    cdef Py_ssize_t i, j, n = 0
+    cdef Py_ssize_t i, j, end, n = 0
     cdef int64_t last, here
     cdef uint64_t slot
     with nogil:
         for i in range(rows.shape[0]):
             last = NONE
-            for j in range(bounds[rows[i]], bounds[rows[i] + 1]):
+            end = bounds[rows[i] + 1]
+            for j in range(bounds[rows[i]], end):
+                pairs.expect(&stream[j], end - j, &place[0])
                 here = place[stream[j]]
                 if last >= 0 and here >= 0:
                     pair = pairs.add(last << 32 | here)
@@ -533,6 +550,10 @@ cdef inline void add_subwords(_Counter counter, const int32_t* stream, Py_ssize_
     """Count the subwords of a row's tokens."""
     cdef Py_ssize_t i, k
     for i in range(n):
+        if i + AHEAD < n:
+            k = starts[stream[i + AHEAD]]
+            prefetch(&subwords[k])
+            prefetch(&counts[k])
         for k in range(starts[stream[i]], starts[stream[i] + 1]):
             counter.add(subwords[k], <int32_t>counts[k])
 
@@ -635,6 +656,7 @@ def weigh(const int32_t[::1] stream not None, const int64_t[::1] bounds not None
             n_tokens = bounds[rows[i] + 1] - begin
             last = NONE
             for j in range(begin, begin + n_tokens):
+                pairs.expect(&stream[j], begin + n_tokens - j, &place[0])
                 here = place[stream[j]]
                 if here >= 0:
                     terms.add(<int32_t>here, 1)

@@ -41,7 +41,7 @@ def fit_rule(decisions: NDArray[np.float64], targets: Targets, max_topics: int) 
     thresholds = np.full(n_topics, UNTUNED_THRESHOLD)
     examples = np.minimum(targets.topics.sum(axis=0), (~targets.topics).sum(axis=0))
     common = examples >= MIN_EXAMPLES
-    if n_topics and targets.topics.any() and not targets.topics.all():
+    if not common.all() and targets.topics.any() and not targets.topics.all():
         slope[:], offset[:] = _platt(decisions[:, :n_topics].ravel(), targets.topics.ravel())
     for topic in np.flatnonzero(common).tolist():
         slope[topic], offset[topic] = _platt(decisions[:, topic], targets.topics[:, topic])

@@ -30,7 +30,7 @@ STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
 DEFAULT_STRENGTH = 10.0
 SEARCH_ROWS = 5_000
 SEARCH_TOPICS = 8
-PASSES = 5
+PASSES = 4
 TOLERANCE = 1e-4
 """When the compiled solver stops: after so many passes, or when one moves the probabilities by less on average."""
 
@@ -177,25 +177,22 @@ def _all_heads(features: sparse.csr_array, targets: Targets, strengths: tuple[fl
     else:
         present = present[:0]
     outputs = np.concatenate([learned, n_topics + present])
-    n_lanes = -(-len(outputs) // solver.LANES) * solver.LANES
-    fitted = np.zeros((features.shape[1] + 1, n_lanes), dtype=np.float32)
-    if n_lanes:
-        solver.fit(
+    weights = np.zeros((features.shape[1], n_topics + targets.n_tones))
+    intercepts = np.concatenate([[_odds(n, len(targets.topics)) for n in n_true.tolist()], _tone_intercepts(targets)])
+    if len(outputs):
+        fitted = solver.fit(
             features.data,
             features.indices.astype(np.int32, copy=False),
             features.indptr.astype(np.int64),
             targets.topics[:, learned].astype(np.uint8, order="C"),
             tones,
-            fitted,
+            features.shape[1],
             strengths[0],
             strengths[1] if len(present) else 0.0,
             PASSES,
             TOLERANCE,
         )
-    weights = np.zeros((features.shape[1], n_topics + targets.n_tones))
-    weights[:, outputs] = fitted[:-1, : len(outputs)]
-    intercepts = np.concatenate([[_odds(n, len(targets.topics)) for n in n_true.tolist()], _tone_intercepts(targets)])
-    intercepts[outputs] = fitted[-1, : len(outputs)]
+        weights[:, outputs], intercepts[outputs] = fitted[:-1], fitted[-1]
     return weights, intercepts
 
 

@@ -262,11 +262,12 @@ def _in_order(names: set[str], codebook: list[str]) -> tuple[str, ...]:
 
 def folds_of(labelled: Labelled, random_state: int) -> list[Fold]:
     """Divide the rows into folds by document or text; none where there are too few."""
-    groups, group_of_row = np.unique(np.array(labelled.documents(), dtype=object), return_inverse=True)
+    documents = labelled.documents()
+    groups = {document: place for place, document in enumerate(sorted(set(documents)))}
     if len(groups) < MIN_GROUPS:
         return []
     fold_of_group = np.random.default_rng(random_state).permutation(len(groups)) % N_FOLDS
-    fold_of_row = fold_of_group[group_of_row]
+    fold_of_row = fold_of_group[[groups[document] for document in documents]]
     used = 1 if len(labelled) > MANY_ROWS else N_FOLDS
     return [(np.flatnonzero(fold_of_row != fold), np.flatnonzero(fold_of_row == fold)) for fold in range(used)]
 
@@ -299,6 +300,8 @@ def _warn(message: str) -> None:
 
 def _warn_of_contradictions(labelled: Labelled) -> None:
     """Warn of rows with the same text and other labels; they all stay, and the heads learn the mixture."""
+    if len(set(labelled.texts)) == len(labelled):
+        return
     for column, values in (("topics", labelled.topics), ("tone", labelled.tones)):
         if values is None:
             continue

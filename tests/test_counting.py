@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -7,13 +9,16 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 import stance
+from stance import counting
 from stance.counting import SUBWORD_LENGTHS, Corpus, Vocabulary
 from stance.features import subwords, tokens
 from stance.pipeline import spaced_tokens
 from stance.scoring import Scorer
+from tests.conftest import second_copy
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +80,13 @@ def test_the_most_frequent_are_kept_where_there_are_too_many(texts: list[str], c
     assert (np.diff(vocabulary.words) > 0).all()
 
 
-def test_subwords_can_be_left_out(texts: list[str]) -> None:
-    corpus = Corpus.read(texts, with_subwords=False)
+def test_subwords_may_have_other_lengths(texts: list[str]) -> None:
+    corpus = Corpus.read(texts, (4, 4))
+    assert set(corpus.subwords) == {gram for token in corpus.tokens for gram in subwords(token, 4, 4)}
     rows = np.arange(len(texts))
     vocabulary = Vocabulary.fit(corpus, rows, 1, 10**6)
-    assert vocabulary.transform(corpus, rows).shape == (len(texts), len(vocabulary.idf))
+    assert len(vocabulary.subwords) == len(corpus.subwords)
+    assert vocabulary.transform(corpus, rows).shape == (len(texts), len(vocabulary.idf) + len(corpus.subwords))
 
 
 def test_familiarity_is_over_texts_with_tokens(texts: list[str], corpus: Corpus) -> None:
@@ -225,3 +232,120 @@ def test_nothing_to_learn_from_gives_an_empty_vocabulary(texts: list[str]) -> No
     assert (len(vocabulary.words), vocabulary.pairs.shape, len(vocabulary.idf)) == (0, (0, 2), 0)
     assert vocabulary.transform(corpus, rows).shape == (len(texts), 0)
     assert [part.tolist() for part in vocabulary.familiarity(corpus, rows)] == [[], []]
+
+
+# Compiled or not ------------------------------------------------------------------------------------------------------
+
+needs_compiler = pytest.mark.skipif(counting.compiled is None, reason="the counting pass was not compiled")
+PIECES = ["the", "War", "prime minister", "x", "İ", "İİzmir", "ΑΣ", "ΣΑΣ.", "ß", "ﬁ", "ǅ", "_", "9", "²³", "рынок", "中文字符"]
+PIECES += ["🙂", "𝒜𝒷", "𐐀𐐁", "\ud800", "ab\udc00cd", "\x00", "\n", " ", ".", "é", "e\u0301", "\u200b", "ⅷ", "warwar"]
+nasty = st.one_of(
+    st.lists(st.sampled_from(PIECES), max_size=30).map("".join),
+    st.lists(st.sampled_from(PIECES), max_size=30).map(" ".join),
+    st.text(max_size=80),
+    st.text(alphabet=st.characters(categories=["L", "M", "N", "Pc", "Cs", "Zs"]), max_size=60),
+)
+
+
+def assert_same_matrix(one: sparse.csr_array, other: sparse.csr_array) -> None:
+    assert one.shape == other.shape
+    assert one.dtype == other.dtype == np.float32
+    for name in ("indptr", "indices"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    np.testing.assert_allclose(one.data, other.data, rtol=1e-6)
+
+
+def assert_same_corpus(one: Corpus, other: Corpus) -> None:
+    assert one.tokens == other.tokens
+    assert one.subwords == other.subwords
+    np.testing.assert_array_equal(one.stream, other.stream)
+    np.testing.assert_array_equal(one.bounds, other.bounds)
+    assert (one.stream.dtype, one.bounds.dtype) == (other.stream.dtype, other.bounds.dtype) == (np.int32, np.int64)
+    assert_same_matrix(one.counts, other.counts)
+    assert_same_matrix(one.spelling, other.spelling)
+
+
+def assert_same(texts: list[str], rows: np.ndarray, lengths: tuple[int, int] = SUBWORD_LENGTHS, most: int = 10**6) -> None:
+    """What the compiled code and the Python code give is the same at every step."""
+    corpus = Corpus.read(texts, lengths)
+    vocabulary = Vocabulary.fit(corpus, rows, 2, most)
+    everything = np.arange(len(texts))
+    features = [vocabulary.transform(corpus, chosen) for chosen in (rows, everything)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "compiled", None)
+        assert_same_corpus(corpus, Corpus.read(texts, lengths))
+        theirs = Vocabulary.fit(corpus, rows, 2, most)
+        for name in ("words", "pairs", "idf", "subwords"):
+            np.testing.assert_array_equal(getattr(vocabulary, name), getattr(theirs, name))
+        np.testing.assert_allclose(vocabulary.subword_units, theirs.subword_units, rtol=1e-12)
+        for ours, chosen in zip(features, (rows, everything), strict=True):
+            assert_same_matrix(ours, vocabulary.transform(corpus, chosen))
+
+
+@needs_compiler
+@given(texts=st.lists(nasty, max_size=8), data=st.data())
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+def test_any_texts_are_counted_the_same_with_and_without_a_compiler(texts: list[str], data: st.DataObject) -> None:
+    texts = texts * 2  # so that something is kept
+    rows = data.draw(st.lists(st.sampled_from(range(len(texts))), unique=True)) if texts else []
+    assert_same(texts, np.array(rows, dtype=np.int64))
+
+
+@needs_compiler
+@pytest.mark.parametrize("most", [10, 10**6])
+@pytest.mark.parametrize("lengths", [(3, 5), (4, 4), (1, 9)])
+def test_paragraphs_are_counted_the_same(texts: list[str], lengths: tuple[int, int], most: int) -> None:
+    assert_same(texts, np.arange(0, len(texts), 2)[::-1].copy(), lengths, most)
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 100_000, "é" * 9_999 + " trade", "peace talks " * 200_000, "Σ" * 9_999, " ".join(map(str, range(9, 99_999)))],
+    ids=["one word", "one word of two bytes", "many words", "sigma", "many different words"],
+)
+def test_huge_texts_are_counted_the_same(text: str) -> None:
+    assert_same([text, "peace talks", text[:50_000]], np.arange(3))
+
+
+@needs_compiler
+def test_more_texts_than_are_read_at_a_time_are_counted_the_same() -> None:
+    assert_same([f"text number{number % 1000} of many{number % 7} Σ" for number in range(2500)], np.arange(2500))
+
+
+@needs_compiler
+def test_texts_may_be_of_a_kind_of_str_and_of_no_other_type() -> None:
+    class Named(str):
+        __slots__ = ()
+
+    assert_same_corpus(Corpus.read([Named("peace ΑΣ"), np.str_("talks")]), Corpus.read(["peace ΑΣ", "talks"]))
+    with pytest.raises(TypeError, match=r"^expected a text of type str, but got int$"):
+        Corpus.read(["fine", 7])  # type: ignore[list-item]
+
+
+@needs_compiler
+def test_a_list_may_change_while_it_is_read(paragraphs: pd.DataFrame) -> None:
+    texts = paragraphs["text"].tolist() * 20
+    expected = Corpus.read(texts)
+    stop = threading.Event()
+
+    def change() -> None:
+        while not stop.is_set():
+            texts.append("".join(["x", "y"]))
+            texts.pop()
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        found = Corpus.read(texts[: len(expected.lengths)])
+    finally:
+        stop.set()
+        thread.join()
+    assert_same_corpus(found, expected)
+
+
+def test_without_a_compiler_python_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "stance._counting", None)
+    copy = second_copy(counting, monkeypatch)
+    assert copy.compiled is None
+    assert copy.Corpus.read(["peace talks", "peace"]).tokens == ["peace", "talks"]

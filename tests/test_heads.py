@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from joblib import delayed
+from scipy import sparse
 from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -13,6 +17,7 @@ from stance import heads
 from stance.counting import Corpus, Vocabulary
 from stance.heads import STRENGTHS, Trainer, Unseen
 from stance.labelled import Targets
+from tests.conftest import second_copy
 
 WORDS = [f"{first}{second}" for first in ("ba", "de", "fi", "go") for second in ("ka", "lo", "mu", "ne", "pi", "ru")]
 N_TEXTS = 60
@@ -152,6 +157,131 @@ def test_without_a_word_to_tell_by_there_is_the_frequency_of_the_labels() -> Non
     unseen = Trainer(texts, targets, 1, 1).hold_out(np.arange(3), np.array([3]), (1.0, 1.0))
     assert expit(unseen.decisions[0, 0]) == pytest.approx(3 / 5)
     np.testing.assert_allclose(np.exp(unseen.decisions[0, 1:]), [1 / 3, 2 / 3, 1 / 6])
+
+
+# All heads at once ----------------------------------------------------------------------------------------------------
+
+needs_compiler = pytest.mark.skipif(heads.solver is None, reason="the solver was not compiled")
+AT_ONCE = replace(TRAINER, at_once=True)
+
+
+@pytest.fixture
+def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the solver go on until it is at the minimum."""
+    monkeypatch.setattr(heads, "PASSES", 3000)
+    monkeypatch.setattr(heads, "TOLERANCE", 1e-5)
+
+
+def with_ones(features: sparse.csr_array) -> sparse.csr_array:
+    """The features with that of the intercept, which the solver gives a penalty too."""
+    return sparse.hstack([features, np.ones((features.shape[0], 1))], format="csr")
+
+
+@needs_compiler
+@pytest.mark.usefixtures("_exact")
+@pytest.mark.parametrize("strengths", [(1.0, 1.0), (3.0, 30.0), (100.0, 100.0)])
+@pytest.mark.parametrize(("n_topics", "n_tones"), [(3, 3), (1, 0), (0, 3), (15, 4), (17, 3)])
+def test_the_solver_finds_the_minimum_that_scikit_learn_finds(
+    strengths: tuple[float, float], n_topics: int, n_tones: int
+) -> None:
+    targets = targets_of(CORPUS, n_topics, n_tones)
+    vocabulary, (weights, intercepts) = Trainer(CORPUS, targets, 1, 1, True).fit(ROWS, strengths)
+    features = vocabulary.transform(CORPUS, ROWS)
+    decisions = features @ weights + intercepts
+    assert decisions.shape == (N_TEXTS, n_topics + n_tones)
+    options = {"fit_intercept": False, "max_iter": 10_000, "tol": 1e-8}
+    for topic in range(n_topics):
+        head = LogisticRegression(C=strengths[0], **options).fit(with_ones(features), targets.topics[:, topic])
+        np.testing.assert_allclose(decisions[:, topic], head.decision_function(with_ones(features)), atol=0.02)
+    if n_tones > 2:
+        labelled = targets.tones >= 0
+        head = LogisticRegression(C=strengths[1], **options).fit(with_ones(features)[labelled], targets.tones[labelled])
+        expected = head.predict_proba(with_ones(features))
+        np.testing.assert_allclose(softmax(decisions[:, n_topics:], axis=1), expected, atol=0.003)
+
+
+@needs_compiler
+@pytest.mark.usefixtures("_exact")
+def test_of_two_tones_the_solver_fits_the_difference() -> None:
+    # A softmax of two whose weights are +v and -v is a sigmoid of 2v; |v|^2 + |v|^2 is half of |2v|^2: twice the C.
+    tones = (TARGETS.tones == 1).astype(np.int64)
+    vocabulary, (weights, intercepts) = replace(with_tones(tones, 2), at_once=True).fit(ROWS, (1.0, 5.0))[0:2]
+    features = with_ones(vocabulary.transform(CORPUS, ROWS))
+    head = LogisticRegression(C=10.0, fit_intercept=False, max_iter=10_000, tol=1e-8).fit(features, tones)
+    found = softmax(vocabulary.transform(CORPUS, ROWS) @ weights + intercepts, axis=1)
+    np.testing.assert_allclose(found, head.predict_proba(features), atol=0.003)
+
+
+@needs_compiler
+def test_a_few_passes_come_near_the_minimum() -> None:
+    train_rows, test_rows = FOLD
+    exact = TRAINER.hold_out(train_rows, test_rows, (3.0, 3.0)).decisions
+    near = AT_ONCE.hold_out(train_rows, test_rows, (3.0, 3.0)).decisions
+    assert np.abs(expit(near[:, :3]) - expit(exact[:, :3])).max() < 0.1
+    assert (near[:, 3:].argmax(axis=1) == exact[:, 3:].argmax(axis=1)).mean() > 0.9
+
+
+@needs_compiler
+@pytest.mark.parametrize("noise", [0.0, 0.4])
+def test_the_search_works_with_all_heads_at_once(noise: float) -> None:
+    trainer = Trainer(CORPUS, targets_of(CORPUS, noise=noise), 1, 1, True)
+    best = losses(trainer).argmin(axis=0)
+    for n_jobs in (1, 2):
+        assert replace(trainer, n_jobs=n_jobs).search(FOLD, 0) == (STRENGTHS[best[0]], STRENGTHS[best[1]])
+
+
+@needs_compiler
+def test_fits_at_the_same_time_are_the_fits_one_after_the_other() -> None:
+    jobs = [delayed(AT_ONCE.fit)(rows, (10.0, 10.0)) for rows in (ROWS, *FOLD)]
+    both = [list(replace(AT_ONCE, n_jobs=n_jobs).together(jobs)) for n_jobs in (1, 2)]
+    for (_, one), (_, other) in zip(*both, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+
+
+@needs_compiler
+@pytest.mark.parametrize("value", [True, False])
+def test_at_once_a_topic_of_all_texts_or_of_none_has_only_an_intercept(value: bool) -> None:
+    topics = np.column_stack([np.full(N_TEXTS, value), TARGETS.topics[:, 0]])
+    (weights, intercepts), (expected, others) = (
+        replace(with_topics(topics), at_once=at_once).fit(ROWS, (1.0, 1.0))[1] for at_once in (True, False)
+    )
+    assert weights[:, 1].any()
+    np.testing.assert_array_equal(weights[:, 0], expected[:, 0])
+    assert intercepts[0] == others[0]
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    "tones",
+    [np.where(TARGETS.tones == 1, -1, TARGETS.tones), np.zeros(N_TEXTS, dtype=np.int64), np.full(N_TEXTS, -1)],
+    ids=["one is missing", "one alone", "none"],
+)
+def test_at_once_tones_that_no_text_has_are_as_with_scikit_learn(tones: np.ndarray) -> None:
+    (weights, intercepts), (expected, others) = (
+        replace(with_tones(tones, 3), at_once=at_once).fit(ROWS, (1.0, 1.0))[1] for at_once in (True, False)
+    )
+    np.testing.assert_array_equal(weights.any(axis=0), expected.any(axis=0))
+    np.testing.assert_array_equal(intercepts[~expected.any(axis=0)], others[~expected.any(axis=0)])
+
+
+def test_at_once_texts_without_words_have_the_frequency_of_the_labels() -> None:
+    texts = Corpus.read(["a", "!", "b", "treaty"])
+    targets = Targets(np.array([[True], [True], [False], [False]]), np.array([0, 1, 1, 2]), 3)
+    expected, found = (
+        Trainer(texts, targets, 1, 1, at_once).hold_out(np.arange(3), np.array([3]), (1.0, 1.0)).decisions
+        for at_once in (False, True)
+    )
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_without_a_compiler_scikit_learn_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "solver", None)
+    for one, two in zip(TRAINER.fit(ROWS, (3.0, 3.0))[1], AT_ONCE.fit(ROWS, (3.0, 3.0))[1], strict=True):
+        np.testing.assert_array_equal(one, two)
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "stance._solver", None)
+    assert second_copy(heads, monkeypatch).solver is None
 
 
 # Scoring what was held out --------------------------------------------------------------------------------------------
