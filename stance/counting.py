@@ -5,6 +5,8 @@ the rows. The block of words and pairs equals ``TfidfVectorizer(ngram_range=(1, 
 subwords equals ``CountVectorizer(analyzer="char_wb")`` over the tokens, divided by the square root of the number of
 tokens and scaled to be worth as much as the first. Since a subword lies inside one token, the subwords of all texts are
 the product of two small matrices: texts by tokens, and tokens by subwords.
+
+The loops are compiled (`_counting.pyx`); where there is no C compiler the code here does the same work.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,8 @@ SUBWORD_LENGTHS = (3, 5)
 
 Numbered: TypeAlias = "tuple[list[str], NDArray[np.int32], NDArray[np.int64]]"
 """Strings, each once, and rows of their numbers: all rows one after the other, and where each begins."""
+Parts: TypeAlias = "tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]"
+"""A sparse matrix by rows: its numbers, their columns, and where each row begins."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +147,7 @@ class Vocabulary:
         """
         shape = (len(rows), len(self.idf) + len(self.subwords))
         if compiled is not None:
-            return _matrix(*self._weighed(corpus, rows), shape)
+            return _matrix(self._weighed(corpus, rows), shape)
         terms = self._term_counts(corpus, rows)
         terms.data = (1.0 + np.log(terms.data, dtype=np.float64)) * self.idf[terms.indices]
         norms = np.sqrt(np.bincount(_row_of(terms), weights=terms.data**2, minlength=len(rows)))
@@ -152,16 +156,17 @@ class Vocabulary:
         block.data = (block.data * self.subword_units[block.indices]).astype(np.float32)
         return sparse.hstack([terms, block], format="csr")
 
-    def _weighed(self, corpus: Corpus, rows: NDArray[np.int64]) -> Any:
+    def _weighed(self, corpus: Corpus, rows: NDArray[np.int64]) -> Parts:
         """Do the work of `transform` in compiled code."""
         most = int(corpus.counts.data.max(initial=1))
         sublinear = np.concatenate([[0.0], 1.0 + np.log(np.arange(1.0, most + 1))])
         keys = self.pairs[:, 0] << 32 | self.pairs[:, 1]
         place = _places(len(corpus.tokens), self.words)
         spelling = _parts(corpus.spelling[:, self.subwords])
-        return compiled.weigh(
+        parts: Parts = compiled.weigh(
             corpus.stream, corpus.bounds, rows, place, keys, self.idf, sublinear, *spelling, self.subword_units
         )
+        return parts
 
     def _term_counts(self, corpus: Corpus, rows: NDArray[np.int64]) -> sparse.csr_array:
         """Count the kept words and pairs in some texts."""
@@ -193,7 +198,7 @@ class Vocabulary:
 
 
 def _number_tokens(texts: Sequence[str]) -> Numbered:
-    """Number the tokens of each text in the order in which they are first met."""
+    """Give numbers to the tokens of each text in the order in which they are first met."""
     places: dict[str, int] = {}
     stream = array("i")
     bounds = array("q", [0])
@@ -205,7 +210,7 @@ def _number_tokens(texts: Sequence[str]) -> Numbered:
 
 
 def _number_subwords(tokens: Sequence[str], lengths: tuple[int, int]) -> Numbered:
-    """Number the subwords of each token in the order in which they are first met."""
+    """Give numbers to the subwords of each token in the order in which they are first met."""
     places: dict[str, int] = {}
     stream = array("i")
     bounds = array("q", [0])
@@ -216,7 +221,7 @@ def _number_subwords(tokens: Sequence[str], lengths: tuple[int, int]) -> Numbere
 
 
 def _in_order(strings: list[str], stream: NDArray[np.int32], bounds: NDArray[np.int64]) -> Numbered:
-    """Number strings by code point instead."""
+    """Give numbers by code point instead."""
     order = sorted(range(len(strings)), key=strings.__getitem__)
     rank = np.empty(len(strings), dtype=np.int32)
     rank[order] = np.arange(len(strings), dtype=np.int32)
@@ -227,7 +232,7 @@ def _counted(stream: NDArray[np.int32], bounds: NDArray[np.int64], n_columns: in
     """Count the numbers of each row."""
     shape = (len(bounds) - 1, n_columns)
     if compiled is not None:
-        return _matrix(*compiled.count(stream, bounds, n_columns), shape)
+        return _matrix(compiled.count(stream, bounds, n_columns), shape)
     counts = sparse.csr_array((np.ones(len(stream), dtype=np.float32), stream.copy(), bounds.copy()), shape=shape)
     counts.sum_duplicates()
     return counts
@@ -264,15 +269,14 @@ def _places(n: int, chosen: NDArray[np.int64]) -> NDArray[np.int32]:
     return place
 
 
-def _matrix(
-    values: NDArray[np.float32], columns: NDArray[np.int32], starts: NDArray[np.int64], shape: tuple[int, int]
-) -> sparse.csr_array:
-    """Give a sparse matrix over these arrays; SciPy copies columns that have another type than starts."""
+def _matrix(parts: Parts, shape: tuple[int, int]) -> sparse.csr_array:
+    """Give a sparse matrix over three arrays; SciPy would copy columns that have another type than starts."""
+    values, columns, starts = parts
     starts_type = np.int32 if len(columns) < 1 << 31 else np.int64
     return sparse.csr_array((values, columns, starts.astype(starts_type)), shape=shape)
 
 
-def _parts(matrix: sparse.csr_array) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]:
+def _parts(matrix: sparse.csr_array) -> Parts:
     return matrix.data, matrix.indices.astype(np.int32, copy=False), matrix.indptr.astype(np.int64)
 
 

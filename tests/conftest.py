@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 import warnings
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -64,3 +67,14 @@ def _trained(rows: pd.DataFrame, **columns: None) -> stance.Model:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stance.StanceWarning)
         return stance.train(rows, progress=False, **columns)
+
+
+def second_copy(module: ModuleType, patch: pytest.MonkeyPatch) -> ModuleType:
+    """The module run once more, beside the one that others have imported."""
+    spec = importlib.util.spec_from_file_location("second_copy", str(module.__file__))
+    assert spec is not None
+    assert spec.loader is not None
+    copy = importlib.util.module_from_spec(spec)
+    patch.setitem(sys.modules, "second_copy", copy)
+    spec.loader.exec_module(copy)
+    return copy

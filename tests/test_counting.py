@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import second_copy
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -18,7 +19,6 @@ from stance.counting import SUBWORD_LENGTHS, Corpus, Vocabulary
 from stance.features import subwords, tokens
 from stance.pipeline import spaced_tokens
 from stance.scoring import Scorer
-from tests.conftest import second_copy
 
 
 @pytest.fixture(scope="module")
@@ -237,8 +237,8 @@ def test_nothing_to_learn_from_gives_an_empty_vocabulary(texts: list[str]) -> No
 # Compiled or not ------------------------------------------------------------------------------------------------------
 
 needs_compiler = pytest.mark.skipif(counting.compiled is None, reason="the counting pass was not compiled")
-PIECES = ["the", "War", "prime minister", "x", "İ", "İİzmir", "ΑΣ", "ΣΑΣ.", "ß", "ﬁ", "ǅ", "_", "9", "²³", "рынок", "中文字符"]
-PIECES += ["🙂", "𝒜𝒷", "𐐀𐐁", "\ud800", "ab\udc00cd", "\x00", "\n", " ", ".", "é", "e\u0301", "\u200b", "ⅷ", "warwar"]
+PIECES = ["the", "War", "prime minister", "x", "İ", "İİzmir", "ΑΣ", "ΣΑΣ.", "ß", "ﬁ", "ǅ", "_", "9", "²³", "рынок"]
+PIECES += ["中文字符", "🙂", "𝒜𝒷", "𐐀𐐁", "\ud800", "ab\udc00cd", "\x00", "\n", " ", ".", "é", "e\u0301", "\u200b", "ⅷ"]
 nasty = st.one_of(
     st.lists(st.sampled_from(PIECES), max_size=30).map("".join),
     st.lists(st.sampled_from(PIECES), max_size=30).map(" ".join),
@@ -265,7 +265,9 @@ def assert_same_corpus(one: Corpus, other: Corpus) -> None:
     assert_same_matrix(one.spelling, other.spelling)
 
 
-def assert_same(texts: list[str], rows: np.ndarray, lengths: tuple[int, int] = SUBWORD_LENGTHS, most: int = 10**6) -> None:
+def assert_same(
+    texts: list[str], rows: np.ndarray, lengths: tuple[int, int] = SUBWORD_LENGTHS, most: int = 10**6
+) -> None:
     """What the compiled code and the Python code give is the same at every step."""
     corpus = Corpus.read(texts, lengths)
     vocabulary = Vocabulary.fit(corpus, rows, 2, most)
@@ -301,7 +303,13 @@ def test_paragraphs_are_counted_the_same(texts: list[str], lengths: tuple[int, i
 @needs_compiler
 @pytest.mark.parametrize(
     "text",
-    ["x" * 100_000, "é" * 9_999 + " trade", "peace talks " * 200_000, "Σ" * 9_999, " ".join(map(str, range(9, 99_999)))],
+    [
+        "x" * 100_000,
+        "é" * 9_999 + " trade",
+        "peace talks " * 200_000,
+        "Σ" * 9_999,
+        " ".join(map(str, range(9, 99_999))),
+    ],
     ids=["one word", "one word of two bytes", "many words", "sigma", "many different words"],
 )
 def test_huge_texts_are_counted_the_same(text: str) -> None:

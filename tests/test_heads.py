@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import second_copy
 from joblib import delayed
 from scipy import sparse
 from scipy.special import expit, softmax
@@ -17,7 +18,6 @@ from stance import heads
 from stance.counting import Corpus, Vocabulary
 from stance.heads import STRENGTHS, Trainer, Unseen
 from stance.labelled import Targets
-from tests.conftest import second_copy
 
 WORDS = [f"{first}{second}" for first in ("ba", "de", "fi", "go") for second in ("ka", "lo", "mu", "ne", "pi", "ru")]
 N_TEXTS = 60

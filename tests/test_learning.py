@@ -517,9 +517,9 @@ def test_labels_at_random_score_as_chance_does() -> None:
 
 
 def test_with_many_rows_one_fold_is_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learning, "HOLD_OUT_ROWS", 30)
+    monkeypatch.setattr(learning, "MANY_ROWS", 30)
     assert len(folds_of(PLAIN.ordered(), 0)) == 5
-    monkeypatch.setattr(learning, "HOLD_OUT_ROWS", 29)
+    monkeypatch.setattr(learning, "MANY_ROWS", 29)
     folds = folds_of(PLAIN.ordered(), 0)
     assert len(folds) == 1
     model, validation = fit(PLAIN, 0, 1, False)
@@ -531,7 +531,7 @@ def test_with_many_rows_one_fold_is_held_out(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_held_out_rows_are_judged_by_a_rule_from_the_other_half(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learning, "HOLD_OUT_ROWS", 0)
+    monkeypatch.setattr(learning, "MANY_ROWS", 0)
     seen: list[int] = []
     fit_rule = learning.fit_rule
 
@@ -544,13 +544,31 @@ def test_held_out_rows_are_judged_by_a_rule_from_the_other_half(monkeypatch: pyt
     assert sorted(seen) == [3, 3, 6]
 
 
-@pytest.mark.parametrize(("most", "has_subwords"), [(30, True), (29, False)])
-def test_with_many_rows_there_are_no_subwords(monkeypatch: pytest.MonkeyPatch, most: int, has_subwords: bool) -> None:
-    monkeypatch.setattr(learning, "SUBWORD_ROWS", most)
+@pytest.mark.parametrize(("many", "lengths"), [(30, (3, 5)), (29, (4, 4))])
+def test_with_many_rows_subwords_are_of_one_length(
+    monkeypatch: pytest.MonkeyPatch, many: int, lengths: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(learning, "MANY_ROWS", many)
     model, _ = trained(ROWS)
-    assert bool(model.parameters.subwords) == has_subwords
-    assert model.parameters.subword_weights.shape == (len(model.parameters.subwords), 6)
+    assert model.parameters.subword_lengths == lengths
+    # A token with its spaces may be shorter than a subword, and is then one itself.
+    assert {len(name) for name in model.parameters.subwords} == set(range(lengths[0], lengths[1] + 1))
     assert model.classify(ROWS["text"][1]).tone == "tense"
+
+
+def test_with_many_rows_the_order_of_rows_and_the_jobs_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "MANY_ROWS", 0)
+    expected = bytes_of(ROWS)
+    assert bytes_of(ROWS.sample(frac=1, random_state=1)) == expected
+    assert bytes_of(ROWS, n_jobs=2) == expected
+    assert bytes_of(ROWS, n_jobs=-1) == expected
+
+
+def test_with_many_rows_the_labels_are_learned_as_with_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = trained(ROWS)[0].classify_many(ROWS["text"])
+    monkeypatch.setattr(learning, "MANY_ROWS", 0)
+    many = trained(ROWS)[0].classify_many(ROWS["text"])
+    assert np.mean([one.tone == other.tone for one, other in zip(few, many, strict=True)]) > 0.9
 
 
 def test_with_many_rows_a_word_of_one_text_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -589,3 +607,10 @@ def test_a_warning_names_the_column_as_the_table_does() -> None:
     messages = [str(warning.message) for warning in caught]
     assert sum("column 'subject': the same text as row 0, but labelled 'qq'" in message for message in messages) == 1
     assert not any("column 'topics'" in message for message in messages)
+
+
+def test_contradictions_are_named_in_a_table_with_one_kind_of_label() -> None:
+    rows = frame(text=[*WORDS, WORDS[0]], tone=["tense", "neutral"] * 5 + ["neutral"])
+    messages = [message for message in trained(rows)[1] if "the same text as" in message]
+    assert len(messages) == 1
+    assert messages[0].startswith("row 10: column 'tone': the same text as row 0, but labelled 'neutral' instead of 'tense'")
