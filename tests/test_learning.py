@@ -613,4 +613,6 @@ def test_contradictions_are_named_in_a_table_with_one_kind_of_label() -> None:
     rows = frame(text=[*WORDS, WORDS[0]], tone=["tense", "neutral"] * 5 + ["neutral"])
     messages = [message for message in trained(rows)[1] if "the same text as" in message]
     assert len(messages) == 1
-    assert messages[0].startswith("row 10: column 'tone': the same text as row 0, but labelled 'neutral' instead of 'tense'")
+    assert messages[0].startswith(
+        "row 10: column 'tone': the same text as row 0, but labelled 'neutral' instead of 'tense'"
+    )
