@@ -180,7 +180,7 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
         The weights, those of the topics first; the last row holds the intercepts.
     """
     cdef Py_ssize_t n_rows = indptr.shape[0] - 1, n_topics = topics.shape[1]
-    cdef Py_ssize_t n_tones = 1 + max(tones) if tone_strength > 0 else 0
+    cdef Py_ssize_t n_tones = 1 + int(np.asarray(tones).max()) if tone_strength > 0 else 0
     cdef Py_ssize_t blocks = (n_topics + n_tones + LANES - 1) // LANES, stride = LANES * blocks
     cdef Py_ssize_t i, j, k, row, block, begin, end
     cdef float[:, ::1] weights = _zeros(n_features + 1, stride)
