@@ -158,7 +158,7 @@ class Vocabulary:
 
     def _weighed(self, corpus: Corpus, rows: NDArray[np.int64]) -> Parts:
         """Do the work of `transform` in compiled code."""
-        most = int(corpus.counts.data.max(initial=1))
+        most = int(corpus.counts.data.max(initial=1) * 1.000001) + 1  # counts above 2**24 are rounded
         sublinear = np.concatenate([[0.0], 1.0 + np.log(np.arange(1.0, most + 1))])
         keys = self.pairs[:, 0] << 32 | self.pairs[:, 1]
         place = _places(len(corpus.tokens), self.words)
