@@ -216,7 +216,8 @@ def cold_starts(python: str, text: str, fasttext_file: Path, repeats: int) -> li
     codes = {
         "stance": f"import stance; stance.classify({text!r})",
         "python": "pass",
-        "fasttext": f"import fasttext; fasttext.load_model({str(fasttext_file)!r}).f.predict({line!r}, 1, 0.0, 'strict')",
+        "fasttext": "import fasttext; "
+        f"fasttext.load_model({str(fasttext_file)!r}).f.predict({line!r}, 1, 0.0, 'strict')",
     }
     ways = {name: partial(run_cold, python, code) for name, code in codes.items()}
     ms = {name: seconds * 1e3 for name, seconds in median_seconds(ways, 3 * repeats).items()}
