@@ -27,7 +27,7 @@ from stance._rule cimport ANSWERED, Rule, decide
 from stance._sums cimport add_rows16, add_rows32
 from stance._tables cimport (
     LINE, LONG, NONE, PREFETCH, Pairs, Strings, build_pairs, build_strings, find_key, find_long, is_string, key_of,
-    may_be_pair, mixed, new_table, pair_key, short_key, trailing_zeros,
+    may_be_pair, new_table, pair_key, place_of_key, short_key, trailing_zeros,
 )
 from stance._work cimport CHUNK, Columns, Term, Token, Work, clear, count_term, free_work, new_work
 
@@ -330,7 +330,6 @@ cdef class Kernel:
         cdef Reader reader = Reader(0, fold(text, &work.buffer), 0, False)  # 1.
         cdef int64_t n = 0, n_known = 0
         cdef int32_t last = NONE, row
-        cdef double idf_sum = 0
         cdef Token* token
         if reader.end < 0:
             return -1
@@ -346,7 +345,7 @@ cdef class Kernel:
             n_pairs = n_long = 0
             for i in range(n_found):  # 2.
                 token = &work.tokens[i]
-                token.row = find_key(&self.words.table, token.key)
+                token.row = find_key(&self.words.table, token.key, token.place)
                 work.long_tokens[n_long] = i
                 n_long += token.length >= LONG
             for i in range(n_long):
@@ -364,17 +363,16 @@ cdef class Kernel:
                 n_pairs += (last != NONE) & (row != NONE) & may_be_pair(&self.pairs, key)
                 last = row
             for i in range(n_pairs):
-                PREFETCH(&self.pairs.table.buckets[mixed(work.pairs[i]) & self.pairs.table.mask])
+                work.pair_places[i] = place_of_key(&self.pairs.table, work.pairs[i])
             for i in range(n_found):  # 5.
                 token = &work.tokens[i]
                 if token.row != NONE:
                     n_known += 1
-                    idf_sum += self.idf_of(records, token.row)
                     if count_term(work, token.row) < 0:
                         return -1
             self.find_subwords(work)
             for i in range(n_pairs):  # 3. and 5.
-                row = find_key(&self.pairs.table, work.pairs[i])
+                row = find_key(&self.pairs.table, work.pairs[i], work.pair_places[i])
                 if row != NONE:
                     row += <int32_t>self.n_words
                     if records.first != NULL:
@@ -384,8 +382,8 @@ cdef class Kernel:
             self.add_subwords(work)
         out.n_tokens[0] = n
         out.known[0] = <double>n_known / n if n else 0.0
-        out.mean_idf[0] = (idf_sum + (n - n_known) * self.unknown_idf) / n if n else self.unknown_idf
-        self.add_up(work, records, n, out.decisions)
+        out.mean_idf[0] = self.add_up(work, records, n, out.decisions) + (n - n_known) * self.unknown_idf  # 6.
+        out.mean_idf[0] = out.mean_idf[0] / n if n else self.unknown_idf
         decide(&self.rule, text, out)
         return 0
 
@@ -407,7 +405,7 @@ cdef class Kernel:
                     token = &work.tokens[n_found]
                     token.start, token.length = reader.start, place - reader.start
                     token.key = key_of(work.buffer.bytes + token.start, token.length)
-                    PREFETCH(&self.words.table.buckets[mixed(token.key) & self.words.table.mask])
+                    token.place = place_of_key(&self.words.table, token.key)
                     n_found += 1
             reader.block += BLOCK
         return n_found
@@ -435,7 +433,7 @@ cdef class Kernel:
                 gram = &work.grams_met[work.n_grams]
                 gram.start, gram.length = start + first, stop - first
                 gram.key = short_key(data + first, stop - first) if is_simple else key_of(data + first, stop - first)
-                PREFETCH(&self.subwords.table.buckets[mixed(gram.key) & self.subwords.table.mask])
+                gram.place = place_of_key(&self.subwords.table, gram.key)
                 work.n_grams += 1
                 if stop == size:
                     break
@@ -451,7 +449,7 @@ cdef class Kernel:
         cdef const Token* gram
         for i in range(work.n_grams):
             gram = &work.grams_met[i]
-            row = find_key(&self.subwords.table, gram.key)
+            row = find_key(&self.subwords.table, gram.key, gram.place)
             if row != NONE and gram.length >= LONG:
                 row = find_long(&self.subwords, gram.key, work.buffer.bytes + gram.start, gram.length)
             work.gram_rows[work.n_gram_rows] = <const int16_t*>(work.gram_weights + row * work.gram_stride)
@@ -467,31 +465,32 @@ cdef class Kernel:
         cdef Py_ssize_t word = min(row, self.n_words)
         return records.first + word * records.word_stride + (row - word) * records.pair_stride
 
-    cdef inline double idf_of(self, const Records* records, int32_t row) noexcept nogil:
-        return self.idf[row] if records.first == NULL else (<const double*>self.record_of(records, row))[0]
-
-    cdef void add_up(self, Work* work, const Records* records, int64_t n, double* decisions) noexcept nogil:
-        """Stage 6: turn the terms of a text into decision values."""
+    cdef double add_up(self, Work* work, const Records* records, int64_t n, double* decisions) noexcept nogil:
+        """Turn the terms of a text into decision values, and give the sum of the idf of its known words."""
         cdef Py_ssize_t start = 1, i, n_terms, n_words, j
         cdef const Term* term
         cdef const uint8_t* record
-        cdef double value, norm = 0, root = 1.0 / sqrt(<double>n) if n else 0.0
+        cdef double idf, value, norm = 0, idf_sum = 0, root = 1.0 / sqrt(<double>n) if n else 0.0
         while start < work.n_terms:
             n_terms = min(CHUNK, work.n_terms - start)
             n_words = 0
             for i in range(n_terms):
                 term = &work.terms[start + i]
                 value = self.weight_of_count[term.count] if term.count < FEW else 1.0 + log(<double>term.count)
-                value *= self.idf_of(records, term.row)
-                work.times16[i] = value
                 if records.first == NULL:
+                    idf = self.idf[term.row]
                     work.rows16[i] = self.weights + term.row * self.n_labels
                 else:
-                    record = self.record_of(records, term.row) + sizeof(double)
+                    record = self.record_of(records, term.row)
+                    idf = (<const double*>record)[0]
+                    record += sizeof(double)
                     work.rows16[i] = <const int16_t*>record
                     work.rows32[n_words] = <const int32_t*>record + (self.n_labels + 1) // 2
                     work.times32[n_words] = <double>term.count
                     n_words += term.row < self.n_words
+                idf_sum += idf * term.count if term.row < self.n_words else 0.0
+                value *= idf
+                work.times16[i] = value
                 norm += value * value
             add_rows16(work.sums, work.rows16, work.times16, n_terms, self.n_labels)
             add_rows32(work.grams, work.rows32, work.times32, n_words, self.n_labels)
@@ -500,3 +499,4 @@ cdef class Kernel:
         for j in range(self.n_labels):
             decisions[j] = (self.intercept[j] + work.sums[j] * norm * self.weight_scale[j]
                             + work.grams[j] * root * self.subword_scale[j])
+        return idf_sum

@@ -95,16 +95,22 @@ cdef inline uint64_t short_key(const uint8_t* data, Py_ssize_t length) noexcept 
 cdef inline uint64_t key_of(const uint8_t* data, Py_ssize_t length) noexcept nogil:
     """Give the key of a string; 8 bytes before and behind it may be read. Without a branch up to 16 bytes."""
     cdef uint64_t short = short_key(data, length & 7)
-    cdef uint64_t long = load(data) ^ mixed(load(data + length - 8) + <uint64_t>length)
+    cdef uint64_t long = (load(data) * <uint64_t>0xd6e8feb86659fd93 ^ load(data + length - 8)) + <uint64_t>length
     cdef Py_ssize_t i
     for i in range(8, length - 8, 8):
         long = mixed(long) ^ load(data + i)
-    return mixed(long) | <uint64_t>1 << 63 if length >= LONG else short
+    return long | <uint64_t>1 << 63 if length >= LONG else short
 
 
-cdef inline int32_t find_key(const Table* table, uint64_t key) noexcept nogil:
-    """Give the row of the first equal key, or NONE."""
+cdef inline uint64_t place_of_key(const Table* table, uint64_t key) noexcept nogil:
+    """Give the bucket where the search for a key begins, which is fetched from memory."""
     cdef uint64_t place = mixed(key) & table.mask
+    PREFETCH(&table.buckets[place])
+    return place
+
+
+cdef inline int32_t find_key(const Table* table, uint64_t key, uint64_t place) noexcept nogil:
+    """Give the row of the first equal key, or NONE; `place` is `place_of_key`."""
     cdef const Bucket* bucket
     cdef int hits
     while True:

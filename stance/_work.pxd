@@ -12,7 +12,7 @@ cdef enum:
 
 
 cdef struct Token:
-    uint64_t key
+    uint64_t key, place       # and the bucket where the search for it begins
     Py_ssize_t start, length  # in the buffer, with a space before and after
     int32_t row
 
@@ -37,7 +37,8 @@ cdef struct Work:
     const int16_t* gram_rows[CHUNK + 1]
     Py_ssize_t n_grams, n_gram_rows
     Py_ssize_t long_tokens[CHUNK + 1]
-    uint64_t pairs[CHUNK + 1]
+    uint64_t pairs[CHUNK + 1]       # keys, and where the search for them begins
+    uint64_t pair_places[CHUNK + 1]
     const int16_t* rows16[CHUNK + 1]
     const int32_t* rows32[CHUNK + 1]
     double times16[CHUNK + 1]
