@@ -78,6 +78,22 @@ cdef float solve_topic(float decision, float before, float step) noexcept nogil:
     return p
 
 
+cdef bint solve_topics(const float* decisions, const uint8_t* truth, Py_ssize_t n, float strength, float length,
+                       float close, float* residuals, float* change) noexcept nogil:
+    """Give a row the residuals that are right, and what they change of the weights; say whether any did."""
+    cdef float before, p
+    cdef Py_ssize_t j
+    cdef bint is_moved = False
+    for j in range(n):
+        before = residuals[j] + truth[j]
+        if fabsf(sigmoid(decisions[j]) - before) > close:
+            p = solve_topic(decisions[j], before, strength * length)
+            change[j] = -strength * (p - before)
+            residuals[j] = p - truth[j]
+            is_moved = True
+    return is_moved
+
+
 cdef void softmax(const float* decisions, Py_ssize_t n, float* p) noexcept nogil:
     cdef float most = decisions[0], total = 0
     cdef Py_ssize_t j
@@ -90,10 +106,13 @@ cdef void softmax(const float* decisions, Py_ssize_t n, float* p) noexcept nogil
         p[j] /= total
 
 
-cdef bint solve_tones(const float* decisions, const float* before, Py_ssize_t n, float step, float close,
-                      float* values, float* p) noexcept nogil:
-    """Give the p of z + step * p(z) = decisions + step * before, where p is the softmax of all z, unless it is close."""
-    cdef float error, along, bent, largest = 0
+cdef bint solve_tones(const float* decisions, Py_ssize_t n, float strength, float length, float close, float* before,
+                      float* change, float* values, float* p) noexcept nogil:
+    """Do the same for the tones, which share a softmax; here `before` holds the probabilities themselves.
+
+    They are the p of z + step * p(z) = decisions + step * before, for all z together.
+    """
+    cdef float step = strength * length, error, along, bent, largest = 0
     cdef Py_ssize_t j
     cdef int i
     softmax(decisions, n, p)
@@ -120,6 +139,9 @@ cdef bint solve_tones(const float* decisions, const float* before, Py_ssize_t n,
         softmax(values, n, p)
         if largest < 1e-3:
             break
+    for j in range(n):
+        change[j] = -strength * (p[j] - before[j])
+        before[j] = p[j]
     return True
 
 
@@ -195,7 +217,7 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
     cdef float* values = z + 3 * stride
     cdef float* w = &weights[0, 0]
     cdef float* g
-    cdef float value, truth, close = tolerance
+    cdef float value, close = tolerance
     cdef Py_ssize_t moved
     cdef bint is_moved
     cdef int done = 0
@@ -228,22 +250,12 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
                     for block in range(blocks):
                         gather(w + LANES * block, stride, &indices[begin], &data[begin], end - begin, z + LANES * block)
                 # 2. Solve.
-                is_moved = False
-                for j in range(n_topics):
-                    truth = topics[row, j]
-                    value = g[j] + truth
-                    if fabsf(sigmoid(z[j]) - value) > close:
-                        value = solve_topic(z[j], value, <float>topic_strength * lengths[row]) - truth
-                        change[j] = -<float>topic_strength * (value - g[j])
-                        g[j] = value
-                        is_moved = True
+                is_moved = solve_topics(z, &topics[row, 0] if n_topics else NULL, n_topics, <float>topic_strength,
+                                        lengths[row], close, g, change)
                 if n_tones and tones[row] >= 0:
                     g[n_topics + tones[row]] += 1  # for the time of this stage the probabilities themselves
-                    if solve_tones(z + n_topics, g + n_topics, n_tones, <float>tone_strength * lengths[row], close,
-                                   values, p):
-                        for j in range(n_tones):
-                            change[n_topics + j] = -<float>tone_strength * (p[j] - g[n_topics + j])
-                            g[n_topics + j] = p[j]
+                    if solve_tones(z + n_topics, n_tones, <float>tone_strength, lengths[row], close, g + n_topics,
+                                   change + n_topics, values, p):
                         is_moved = True
                     g[n_topics + tones[row]] -= 1
                 # 3. Scatter.
