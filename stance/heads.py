@@ -30,9 +30,11 @@ STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
 DEFAULT_STRENGTH = 10.0
 SEARCH_ROWS = 5_000
 SEARCH_TOPICS = 8
-PASSES = 4
+PASSES = (4, 100)
+VISITS = 400_000
+"""The compiled solver makes as many passes over the rows as give so many visits, but at least 4 and at most 100."""
 TOLERANCE = 1e-4
-"""When the compiled solver stops: after so many passes, or when one moves the probabilities by less on average."""
+"""It stops before where no probability is farther than this from its row's."""
 
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 Heads = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -189,7 +191,7 @@ def _all_heads(features: sparse.csr_array, targets: Targets, strengths: tuple[fl
             features.shape[1],
             strengths[0],
             strengths[1] if len(present) else 0.0,
-            PASSES,
+            min(max(PASSES[0], VISITS // features.shape[0]), PASSES[1]),
             TOLERANCE,
         )
         weights[:, outputs], intercepts[outputs] = fitted[:-1], fitted[-1]

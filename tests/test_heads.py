@@ -168,7 +168,7 @@ AT_ONCE = replace(TRAINER, at_once=True)
 @pytest.fixture
 def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the solver go on until it is at the minimum."""
-    monkeypatch.setattr(heads, "PASSES", 3000)
+    monkeypatch.setattr(heads, "PASSES", (3000, 3000))
     monkeypatch.setattr(heads, "TOLERANCE", 1e-5)
 
 
