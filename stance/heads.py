@@ -104,8 +104,8 @@ class Trainer:
     n_jobs : int
         Fits at the same time: heads, or where all heads are fitted at once, folds.
     at_once : bool
-        Whether all heads are fitted at once by the compiled solver, where there is one. It is as exact as need be with
-        many rows, and many times faster than scikit-learn, which fits one head after the other.
+        Whether all heads are fitted at once by the compiled solver, where there is one, instead of one by one by
+        scikit-learn.
     """
 
     corpus: Corpus
@@ -150,7 +150,7 @@ class Trainer:
 
     def together(self, jobs: Iterable[Any]) -> Iterator[Any]:
         """Do several fits (`joblib.delayed`), at the same time where each takes one thread; in order, one by one."""
-        n_jobs = self.n_jobs if self.at_once else 1
+        n_jobs = self.n_jobs if self.at_once and solver is not None else 1
         found: Iterator[Any] = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(jobs)
         return found
 

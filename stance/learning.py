@@ -28,8 +28,8 @@ from stance.taxonomy import TONES, TOPICS
 __all__ = ["CrossValidation", "fit", "folds_of", "train"]
 
 MANY_ROWS = 50_000
-"""With more texts than this, one fold of five is enough to calibrate on, subwords of one length are enough beside words
-and pairs, and all heads are fitted at once."""
+"""With more texts than this, one fold of five is enough to calibrate on, and subwords of one length beside words and
+pairs."""
 SUBWORD_LENGTHS_OF_MANY = (4, 4)
 N_FOLDS = 5
 MIN_GROUPS = 10
@@ -173,7 +173,7 @@ def fit(
     corpus = Corpus.read(labelled.texts, subword_lengths)
     if not corpus.tokens:
         raise TrainingError(f"expected texts with words, but none of the {n_texts} has one of two or more letters")
-    trainer = Trainer(corpus, targets, 1 if n_texts < SMALL else 2, n_jobs, is_many)
+    trainer = Trainer(corpus, targets, 1 if n_texts < SMALL else 2, n_jobs, at_once=True)
     disable = None if progress is None else not progress
     # One thread a fit: sums then do not depend on the number of threads.
     with tqdm(total=len(folds) + 2, desc="training", leave=False, disable=disable) as steps, threadpool_limits(1):
