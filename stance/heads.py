@@ -31,8 +31,8 @@ DEFAULT_STRENGTH = 10.0
 SEARCH_ROWS = 5_000
 SEARCH_TOPICS = 8
 PASSES = (4, 100)
-VISITS = 400_000
-"""The compiled solver makes as many passes over the rows as give so many visits, but at least 4 and at most 100."""
+VISITS = 200_000
+"""The compiled solver makes as many passes as give so many visits to the corpus's rows, but at least 4 and at most 100."""
 TOLERANCE = 1e-4
 """It stops before where no probability is farther than this from its row's."""
 
@@ -156,7 +156,8 @@ class Trainer:
 
     def _heads(self, features: sparse.csr_array, targets: Targets, strengths: tuple[float, float]) -> Heads:
         if self.at_once and solver is not None and features.shape[1]:
-            return _all_heads(features, targets, strengths)
+            passes = min(max(PASSES[0], VISITS // len(self.corpus.lengths)), PASSES[1])
+            return _all_heads(features, targets, strengths, passes)
         columns = [targets.topics[:, topic].astype(np.int64) for topic in range(targets.topics.shape[1])]
         jobs = [delayed(_topic_head)(features, column, strengths[0]) for column in columns]
         if targets.n_tones:
@@ -167,7 +168,7 @@ class Trainer:
         return np.vstack([head[0] for head in heads]).T, np.concatenate([head[1] for head in heads])
 
 
-def _all_heads(features: sparse.csr_array, targets: Targets, strengths: tuple[float, float]) -> Heads:
+def _all_heads(features: sparse.csr_array, targets: Targets, strengths: tuple[float, float], passes: int) -> Heads:
     """Fit all heads in passes over the rows: weights of shape (n_features, n_labels) and as many intercepts."""
     n_topics = targets.topics.shape[1]
     n_true = targets.topics.sum(axis=0)
@@ -191,7 +192,7 @@ def _all_heads(features: sparse.csr_array, targets: Targets, strengths: tuple[fl
             features.shape[1],
             strengths[0],
             strengths[1] if len(present) else 0.0,
-            min(max(PASSES[0], VISITS // features.shape[0]), PASSES[1]),
+            passes,
             TOLERANCE,
         )
         weights[:, outputs], intercepts[outputs] = fitted[:-1], fitted[-1]
