@@ -32,7 +32,7 @@ SEARCH_ROWS = 5_000
 SEARCH_TOPICS = 8
 PASSES = (4, 100)
 VISITS = 200_000
-"""The compiled solver makes as many passes as give so many visits to the corpus's rows, but at least 4 and at most 100."""
+"""The compiled solver makes as many passes as give so many visits to rows, but at least 4 and at most 100."""
 TOLERANCE = 1e-4
 """It stops before where no probability is farther than this from its row's."""
 
