@@ -68,10 +68,10 @@ def test_the_heads_are_those_of_scikit_learn_on_the_same_features() -> None:
     features = vocabulary.transform(CORPUS, ROWS)
     decisions = features @ weights + intercepts
     for topic in range(3):
-        head = LogisticRegression(C=3.0, max_iter=1000).fit(features, TARGETS.topics[:, topic])
+        head = LogisticRegression(C=3.0, tol=1e-5, max_iter=1000).fit(features, TARGETS.topics[:, topic])
         np.testing.assert_allclose(decisions[:, topic], head.decision_function(features), atol=1e-5)
     labelled = TARGETS.tones >= 0
-    head = LogisticRegression(C=30.0, max_iter=1000).fit(features[labelled], TARGETS.tones[labelled])
+    head = LogisticRegression(C=30.0, tol=1e-5, max_iter=1000).fit(features[labelled], TARGETS.tones[labelled])
     np.testing.assert_allclose(decisions[:, 3:], head.decision_function(features), atol=1e-5)
 
 
@@ -79,7 +79,7 @@ def test_two_tones_have_the_probabilities_of_the_binary_head() -> None:
     tones = (TARGETS.tones == 1).astype(np.int64)
     vocabulary, (weights, intercepts) = with_tones(tones, 2).fit(ROWS, (1.0, 10.0))
     features = vocabulary.transform(CORPUS, ROWS)
-    head = LogisticRegression(C=10.0, max_iter=1000).fit(features, tones)
+    head = LogisticRegression(C=10.0, tol=1e-5, max_iter=1000).fit(features, tones)
     np.testing.assert_allclose(
         softmax(features @ weights + intercepts, axis=1), head.predict_proba(features), atol=1e-6
     )
