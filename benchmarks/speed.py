@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and publish."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--corpora", type=Path, default=CORPORA, help="folder with pool.csv.gz")
-    parser.add_argument("--texts", type=int, default=5_000, help="paragraphs in a batch")
+    parser.add_argument("--texts", type=int, default=20_000, help="paragraphs in a batch")
     parser.add_argument("--single-texts", type=int, default=1_000, help="paragraphs answered one by one")
     parser.add_argument("--repeats", type=int, default=7, help="timed repeats, of which the median counts")
     parser.add_argument(

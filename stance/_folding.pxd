@@ -12,6 +12,7 @@ from libc.string cimport memset
 cdef extern from "Python.h":
     object PyUnicode_FromObject(object text)
     int PyUnicode_KIND(object text)
+    int PyUnicode_IS_ASCII(object text)
     void* PyUnicode_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
     uint32_t PyUnicode_READ(int kind, const void* data, Py_ssize_t index) noexcept nogil
@@ -101,7 +102,7 @@ cdef struct Buffer:
 
 
 cdef inline bint is_irregular(str text):
-    return not text.isascii() and ("\u0130" in text or "\u03a3" in text)
+    return not PyUnicode_IS_ASCII(text) and ("\u0130" in text or "\u03a3" in text)
 
 
 cdef inline uint32_t folded(uint32_t character) noexcept nogil:
@@ -144,7 +145,7 @@ cdef inline int view_text(text, Text* view, list kept) except -1:
         text = text.lower()
         kept.append(text)
     view.kind = PyUnicode_KIND(text)
-    view.is_ascii = text.isascii()
+    view.is_ascii = PyUnicode_IS_ASCII(text)
     view.data = PyUnicode_DATA(text)
     view.length = PyUnicode_GET_LENGTH(text)
     return 0

@@ -67,6 +67,7 @@ class Model:
         self.card: Mapping[str, Any] = contents.header["card"]
         self._contents = contents
         self._scorer = scorer(contents)
+        self._answer = self._scorer.answer
 
     def __repr__(self) -> str:
         contents = self._contents
@@ -171,7 +172,7 @@ class Model:
         >>> stance.load().classify("Hackers stole passwords from the ministry's network.").topics[0]
         'cybersecurity'
         """
-        return Classification.of(self._scorer.answer(check_text(text)))
+        return Classification.of(self._answer(check_text(text)))
 
     def classify_many(self, texts: Iterable[str]) -> list[Classification]:
         """Label many paragraphs.
