@@ -191,9 +191,9 @@ cdef inline Py_ssize_t fold(const Text* text, Buffer* buffer) noexcept nogil:
     return end
 
 
-cdef inline Py_ssize_t size_of_first(const uint8_t* data) noexcept nogil:
-    """Give the number of bytes of a character by the first of them."""
-    return 1 + (data[0] >= 0xC0) + (data[0] >= 0xE0) + (data[0] >= 0xF0)
+cdef inline bint is_one_character(const uint8_t* data, Py_ssize_t size) noexcept nogil:
+    """Say whether two bytes or more are one character, which the first of them tells."""
+    return data[0] >= 0xC0 and size == 2 + (data[0] >= 0xE0) + (data[0] >= 0xF0)
 
 
 cdef inline bint is_ascii(const uint8_t* data, Py_ssize_t size) noexcept nogil:

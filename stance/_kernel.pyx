@@ -21,7 +21,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from stance._folding cimport (
-    BLOCK, MARGIN, Text, fold, grow, is_ascii, next_character, size_of_first, view_text, word_bits,
+    BLOCK, MARGIN, Text, fold, grow, is_ascii, is_one_character, next_character, view_text, word_bits,
 )
 from stance._rule cimport ANSWERED, Rule, decide
 from stance._sums cimport add_rows16, add_rows32
@@ -401,7 +401,7 @@ cdef class Kernel:
                 reader.is_inside = not reader.is_inside
                 if reader.is_inside:
                     reader.start = place
-                elif place - reader.start > size_of_first(work.buffer.bytes + reader.start):
+                elif place - reader.start > 1 and not is_one_character(work.buffer.bytes + reader.start, place - reader.start):
                     token = &work.tokens[n_found]
                     token.start, token.length = reader.start, place - reader.start
                     token.key = key_of(work.buffer.bytes + token.start, token.length)

@@ -8,7 +8,7 @@ from stance._folding cimport Buffer, grow
 
 cdef enum:
     CHUNK = 128      # tokens that go through the stages together
-    FEW_TERMS = 512  # room for terms at first
+    FEW_TERMS = 256  # room for terms at first
 
 
 cdef struct Token:

@@ -172,7 +172,9 @@ class Model:
         >>> stance.load().classify("Hackers stole passwords from the ministry's network.").topics[0]
         'cybersecurity'
         """
-        return Classification.of(self._answer(check_text(text)))
+        if type(text) is not str:
+            check_text(text)
+        return Classification.of(self._answer(text))
 
     def classify_many(self, texts: Iterable[str]) -> list[Classification]:
         """Label many paragraphs.

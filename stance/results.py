@@ -191,12 +191,12 @@ class Classification(Frozen):
         packed = Struct(f"{len(values)}d").pack(*values)
         self._set(_answer=(topics, tone, tone_score, known, abstained, labels, packed))
 
-    @classmethod
-    def of(cls, answer: Answer) -> Classification:
+    @staticmethod
+    def of(answer: Answer) -> Classification:
         """Wrap an answer; its mappings are made when they are asked for, which takes as long as scoring a text."""
-        self = _new(cls)
-        _set_answer(self, answer)
-        return self
+        wrapped = _new(Classification)
+        _set_answer(wrapped, answer)
+        return wrapped
 
     @property
     def topics(self) -> tuple[str, ...]:
