@@ -222,6 +222,8 @@ cdef inline int build_strings(Strings* strings, const uint8_t* blob, Py_ssize_t 
             insert(&strings.table, keys, row - row % TOGETHER, row % TOGETHER + 1)
         start = end + 1
     strings.starts[count] = <uint32_t>start
+    if start != size + (count > 0):  # there are more strings than `count`, or fewer
+        raise ValueError
     return 0
 
 

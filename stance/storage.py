@@ -70,7 +70,8 @@ HEADER_KEYS = {*SCALARS, *LISTS, "subword_lengths", "arrays", "card"}
 class Contents:
     """What a model file holds: the header's values, and the arrays as views of the file.
 
-    The header and the shapes are sound; what the arrays hold is checked by whoever builds something from them.
+    The header is sound, and the shapes fit each other; what the arrays hold is checked by whoever builds something from
+    them, also that there are as many words and subwords as the other arrays have rows for.
 
     Attributes
     ----------
@@ -106,8 +107,9 @@ class Contents:
         self.topics: tuple[str, ...] = header["topics"]
         self.tones: tuple[str, ...] = header["tones"]
         self.labels = self.topics + self.tones
-        self.n_words, self.n_subwords = (_count(arrays[name], name) for name in ("words", "subwords"))
         self.n_pairs = shapes["pairs"][0]
+        self.n_words = shapes["weights"][0] - self.n_pairs
+        self.n_subwords = shapes["subword_weights"][0]
         self._check_shapes()
 
     def _check_shapes(self) -> None:
@@ -118,7 +120,8 @@ class Contents:
         pairs = self.shapes["pairs"]
         require(pairs[1:] == (2,), f"pairs must be uint32 of shape (n, 2), but is uint32 of shape {pairs}")
         n_topics, n_tones, n_labels = len(self.topics), len(self.tones), len(self.labels)
-        n_terms = self.n_words + self.n_pairs
+        n_terms = self.shapes["weights"][0]
+        require(self.n_words >= 0, f"there are {self.n_pairs} pairs, but only {n_terms} rows of weights")
         for name, expected in (
             ("idf", (n_terms,)),
             ("weight_scale", (n_labels,)),
@@ -262,6 +265,8 @@ def _parse(data: bytes | mmap.mmap, path: str | Path, is_trusted: bool) -> Conte
     stored = _stored_header(_decoded(body[:header_length], "the header"))
     shapes = _shapes(stored.pop("arrays"), len(body))
     arrays = _arrays(body[header_length:], shapes)
+    for name in ("words", "subwords"):
+        _decoded(arrays[name], name)
     header = _usable_header(stored)
     check_header(header)
     return Contents(header, arrays, shapes, data, path)
@@ -332,12 +337,6 @@ def _usable_header(stored: dict[str, Any]) -> dict[str, Any]:
     except ValueError:
         raise ValueError("the header holds an infinite number or half a surrogate pair") from None
     return {**header, "subword_lengths": tuple(lengths), "card": stored["card"]}
-
-
-def _count(blob: memoryview, name: str) -> int:
-    """Count strings with line feeds between."""
-    _decoded(blob, name)
-    return bytes(blob).count(b"\n") + 1 if len(blob) else 0
 
 
 def _encoded(header: Mapping[str, Any]) -> bytes:

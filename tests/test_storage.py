@@ -266,6 +266,27 @@ def test_kernel_and_numpy_find_the_same_faults() -> None:
         assert not kernel_takes(contents)
 
 
+@pytest.mark.parametrize("words", [b"peace\ntalks ", b"peacetalks", b"a\nb\nc\nd", b"a\nb\nc\nd\ne", b""])
+def test_words_that_are_more_or_fewer_than_their_weights_are_refused(words: bytes) -> None:
+    header, body = parts(to_bytes(small()))
+    header["arrays"]["words"] = [len(words)]
+    edited = signed(_sorted(header), words + b"\0" * (-len(words) % 64) + body[64:])
+    contents = parse(edited)
+    assert not is_sound(contents)
+    assert not kernel_takes(contents)
+    assert reason(edited).startswith(("idf must be float64 of shape", "a pair names a word that is not there"))
+
+
+def test_more_pairs_than_terms_are_refused() -> None:
+    header, body = parts(to_bytes(small()))
+    header["arrays"]["pairs"] = [8, 2]
+    header["arrays"]["thresholds"] = [2]
+    assert reason(signed(_sorted(header), body)) in (
+        "there are 8 pairs, but only 4 rows of weights",
+        "thresholds goes beyond the end of the file",
+    )
+
+
 def test_words_that_are_no_utf8_are_refused() -> None:
     header, body = parts(to_bytes(small()))
     assert "codec can't decode byte 0xff" in reason(signed(header, b"\xff" + body[1:]))
