@@ -6,7 +6,6 @@ Prints a table, and writes it to the README, `results.json` and `speed.svg`.
 from __future__ import annotations
 
 import argparse
-import inspect
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -39,7 +38,7 @@ from benchmarks.systems import (
 )
 from benchmarks.texts import CORPORA, pool_texts
 from benchmarks.timing import median_seconds, p50_seconds
-from stance.api import _default
+from stance.api import load_default
 
 CHART = RESULTS.with_name("speed.svg")
 WITHOUT_KERNEL = "stance without its kernel"
@@ -200,7 +199,6 @@ def inside_stance(texts: list[str], repeats: int) -> list[Comparison]:
             },
             repeats,
         )
-    load_default = inspect.unwrap(_default)  # without what is kept of the first time
     loading = median_seconds({"load": load_default}, repeats)["load"]
     one, two, whole = (seconds[way] / len(texts) * 1e6 for way in ("one", "two", "frame"))
     return [

@@ -7,7 +7,7 @@ character: a text that holds one of them must go through `str.lower` first (`is_
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 cdef extern from "Python.h":
     object PyUnicode_FromObject(object text)
@@ -56,29 +56,38 @@ cdef extern from *:
     }
 
     /* Narrow 16 characters and fold them, if all are ASCII. */
-    #define FOLD_RUN(name, type) \\
+    #define FOLD_RUN(name, type, beyond) \\
         static inline int name(uint8_t *__restrict to, const type *__restrict from) { \\
             uint8_t narrow[16]; \\
-            unsigned all = 0; \\
-            for (int i = 0; i < 16; i++) { all |= from[i]; narrow[i] = (uint8_t)from[i]; } \\
-            if (all >= 128) return 0; \\
+            uint64_t words[2 * sizeof(type)], all = 0; \\
+            memcpy(words, from, sizeof(words)); \\
+            for (size_t i = 0; i < 2 * sizeof(type); i++) all |= words[i]; \\
+            if (all & UINT64_C(beyond)) return 0; \\
+            for (int i = 0; i < 16; i++) narrow[i] = (uint8_t)(from[i] & 127); \\
             fold16(to, narrow); \\
             return 1; \\
         }
-    FOLD_RUN(fold_run8, uint8_t)
-    FOLD_RUN(fold_run16, uint16_t)
+    FOLD_RUN(fold_run8, uint8_t, 0x8080808080808080)
+    FOLD_RUN(fold_run16, uint16_t, 0xff80ff80ff80ff80)
 
     /* A bit for each of 64 bytes, set where there is no space. */
+    #if defined(__SSE2__)
+    #include <emmintrin.h>
     static inline uint64_t word_bits(const uint8_t *bytes) {
-        uint8_t flags[64];
-        uint64_t bits = 0, eight;
-        for (int i = 0; i < 64; i++) flags[i] = bytes[i] != ' ';
-        for (int i = 0; i < 8; i++) {
-            memcpy(&eight, flags + 8 * i, 8);
-            bits |= ((eight * UINT64_C(0x0102040810204080)) >> 56) << (8 * i);
+        uint64_t bits = 0;
+        for (int i = 0; i < 4; i++) {
+            __m128i sixteen = _mm_loadu_si128((const __m128i *)(bytes + 16 * i));
+            bits |= (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(sixteen, _mm_set1_epi8(' '))) << 16 * i;
         }
+        return ~bits;
+    }
+    #else
+    static inline uint64_t word_bits(const uint8_t *bytes) {
+        uint64_t bits = 0;
+        for (int i = 0; i < 64; i++) bits |= (uint64_t)(bytes[i] != ' ') << i;
         return bits;
     }
+    #endif
     """
     const uint8_t ASCII_FOLDED[128]
     void fold_ascii(uint8_t* to, const uint8_t* source, Py_ssize_t n) noexcept nogil
@@ -134,21 +143,19 @@ cdef inline Py_ssize_t put_utf8(uint8_t* to, uint32_t character) noexcept nogil:
     return 4
 
 
-cdef inline int view_text(text, Text* view, list kept) except -1:
-    """Point at the characters of a text; `kept` holds the lower-cased text where another has to take its place."""
+cdef inline str view_text(text, Text* view):
+    """Point at the characters of a text, and give the str that must be kept meanwhile: the text, or one in its place."""
     if not isinstance(text, str):
         raise TypeError(f"expected a text of type str, but got {type(text).__name__}")
     if type(text) is not str:
         text = PyUnicode_FromObject(text)  # whatever its class makes of the methods of str
-        kept.append(text)
     if is_irregular(text):
         text = text.lower()
-        kept.append(text)
     view.kind = PyUnicode_KIND(text)
     view.is_ascii = PyUnicode_IS_ASCII(text)
     view.data = PyUnicode_DATA(text)
     view.length = PyUnicode_GET_LENGTH(text)
-    return 0
+    return text
 
 
 cdef inline int grow(Buffer* buffer, Py_ssize_t wanted) noexcept nogil:
@@ -187,21 +194,24 @@ cdef inline Py_ssize_t fold(const Text* text, Buffer* buffer) noexcept nogil:
                 character = folded(PyUnicode_READ(text.kind, text.data, i))
                 end += put_utf8(buffer.bytes + end, character if character else 32)
             i += 1
-    memset(buffer.bytes + end, 32, 2 * BLOCK)
+    memset(buffer.bytes + end, 32, BLOCK)
+    memset(buffer.bytes + end + BLOCK, 32, BLOCK)
     return end
 
 
-cdef inline bint is_one_character(const uint8_t* data, Py_ssize_t size) noexcept nogil:
-    """Say whether two bytes or more are one character, which the first of them tells."""
-    return data[0] >= 0xC0 and size == 2 + (data[0] >= 0xE0) + (data[0] >= 0xF0)
+cdef inline Py_ssize_t size_of_character(uint8_t first) noexcept nogil:
+    """Give the number of bytes of a character, which the first of them tells."""
+    return 1 + (first >= 0xC0) + (first >= 0xE0) + (first >= 0xF0)
 
 
 cdef inline bint is_ascii(const uint8_t* data, Py_ssize_t size) noexcept nogil:
-    cdef uint8_t all = 0
+    """Say whether some bytes, and up to seven more that stand behind them, are ASCII."""
+    cdef uint64_t all = 0, eight
     cdef Py_ssize_t i
-    for i in range(size):
-        all |= data[i]
-    return all < 0x80
+    for i in range((size + 7) // 8):
+        memcpy(&eight, data + 8 * i, 8)
+        all |= eight
+    return all & <uint64_t>0x8080808080808080 == 0
 
 
 cdef inline Py_ssize_t next_character(const uint8_t* data, Py_ssize_t place, Py_ssize_t size) noexcept nogil:

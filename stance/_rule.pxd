@@ -72,22 +72,20 @@ cdef inline int32_t softmax(const Rule* rule, const double* decisions, double* p
 
 cdef inline void choose_topics(const Rule* rule, const double* p, int32_t* topics) noexcept nogil:
     """Fill in the topics that reach their threshold, most probable first, or the one that falls back."""
-    cdef Py_ssize_t i, j, best, before = NONE
-    for i in range(rule.most_topics):
-        best = NONE
-        for j in range(rule.n_topics):
-            if p[j] >= rule.thresholds[j] and (best == NONE or p[j] > p[best]) and (
-                before == NONE or p[j] < p[before] or (p[j] == p[before] and j > before)
-            ):
-                best = j
-        if best == NONE:
-            break
-        topics[i] = <int32_t>best
-        before = best
-    if rule.most_topics and before == NONE:
-        best = 0
-        for j in range(1, rule.n_topics):
-            if p[j] > p[best]:
-                best = j
-        if p[best] >= rule.fallback:
-            topics[0] = <int32_t>best
+    cdef Py_ssize_t i, n = 0, best = 0
+    cdef int32_t j
+    for j in range(<int32_t>rule.n_topics):
+        if p[j] > p[best]:
+            best = j
+        if p[j] < rule.thresholds[j]:
+            continue
+        i = min(n, rule.most_topics - 1)
+        if n == rule.most_topics and (n == 0 or p[j] <= p[topics[i]]):
+            continue
+        while i > 0 and p[j] > p[topics[i - 1]]:
+            topics[i] = topics[i - 1]
+            i -= 1
+        topics[i] = j
+        n = min(n + 1, rule.most_topics)
+    if n == 0 and rule.most_topics and p[best] >= rule.fallback:
+        topics[0] = <int32_t>best

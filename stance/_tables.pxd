@@ -1,12 +1,13 @@
 """Look-up tables of strings and of pairs of words, made so that a search has hardly a branch to guess.
 
 A table is a power of two of buckets, each one line of memory with room for five keys. A string of up to 7 bytes is its
-own key; of a longer one the key is a hash, and its bytes are compared afterwards.
+own key; of a longer one the key is a hash, and its bytes are compared afterwards. Where there is no table yet, the sorted
+strings and pairs are searched by bisection.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, malloc
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memchr, memcmp, memcpy
 
 from stance._folding cimport MARGIN
 
@@ -36,16 +37,35 @@ cdef extern from *:
     #endif
 
     /* A bit for each of five keys, set where it is equal; no branch. */
+    #if defined(__SSE2__)
+    #include <emmintrin.h>
+    static inline int equal_keys(const uint64_t *keys, uint64_t key) {
+        __m128i both = _mm_set1_epi64x((long long)key);
+        __m128i one = _mm_cmpeq_epi32(_mm_loadu_si128((const __m128i *)keys), both);
+        __m128i two = _mm_cmpeq_epi32(_mm_loadu_si128((const __m128i *)(keys + 2)), both);
+        one = _mm_and_si128(one, _mm_shuffle_epi32(one, 0xB1));
+        two = _mm_and_si128(two, _mm_shuffle_epi32(two, 0xB1));
+        return _mm_movemask_pd(_mm_castsi128_pd(one)) | _mm_movemask_pd(_mm_castsi128_pd(two)) << 2
+               | (keys[4] == key) << 4;
+    }
+    #else
     static inline int equal_keys(const uint64_t *keys, uint64_t key) {
         int bits = 0;
         for (int i = 0; i < 5; i++) bits |= (int)(keys[i] == key) << i;
         return bits;
     }
+    #endif
+
+    /* For strings of 0 to 7 bytes: which bits of a word of memory are theirs. */
+    static const uint64_t BITS_OF[8] = {
+        0, 0xff, 0xffff, 0xffffff, 0xffffffff, 0xffffffffff, 0xffffffffffff, 0xffffffffffffff
+    };
     """
     void* new_table(size_t size) noexcept nogil
     int equal_keys(const uint64_t* keys, uint64_t key) noexcept nogil
     void PREFETCH(const void* address) noexcept nogil
     int trailing_zeros(uint64_t bits) noexcept nogil
+    const uint64_t BITS_OF[8]
 
 cdef enum:
     NONE = -1
@@ -57,28 +77,30 @@ cdef enum:
 
 cdef struct Bucket:      # LINE bytes
     uint64_t keys[ROOM]  # filled from the first on; 0 is no key
-    int32_t rows[ROOM]
-    int32_t unused
+    int32_t rows[ROOM + 1]   # the last is NONE, for a key that is not here
 
 cdef struct Table:
-    void* memory
+    void* memory         # NULL where there is no table yet
     Bucket* buckets
     uint64_t mask
+    int shift            # of a hash, to get the place of a bucket
 
 cdef struct Strings:
     Table table
     const uint8_t* blob  # sorted strings with line feeds between
-    uint32_t* starts     # where each begins, and where one more would
-    Py_ssize_t longest
+    const uint32_t* starts   # where each begins, and where one more would
+    Py_ssize_t count, longest
 
 cdef struct Pairs:
     Table table
+    const uint32_t* sorted   # two rows of words each
+    Py_ssize_t count
     uint8_t* filter      # bits, set where a pair is known: most pairs met are not, and need no look into the table
 
 
-cdef inline uint64_t mixed(uint64_t key) noexcept nogil:
-    key = (key ^ (key >> 32)) * <uint64_t>0x9e3779b97f4a7c15
-    return key ^ (key >> 32)
+cdef inline uint64_t hashed(uint64_t key) noexcept nogil:
+    """Multiply by the golden ratio (D. Knuth, 1973): the uppermost bits depend on all of the key."""
+    return key * <uint64_t>0x9e3779b97f4a7c15
 
 
 cdef inline uint64_t load(const uint8_t* data) noexcept nogil:
@@ -89,7 +111,7 @@ cdef inline uint64_t load(const uint8_t* data) noexcept nogil:
 
 cdef inline uint64_t short_key(const uint8_t* data, Py_ssize_t length) noexcept nogil:
     """Give the key of a string of up to 7 bytes: the bytes and the length; 8 bytes are read."""
-    return load(data) & ((<uint64_t>1 << (8 * length)) - 1) | <uint64_t>length << 56
+    return load(data) & BITS_OF[length] | <uint64_t>length << 56
 
 
 cdef inline uint64_t key_of(const uint8_t* data, Py_ssize_t length) noexcept nogil:
@@ -98,39 +120,45 @@ cdef inline uint64_t key_of(const uint8_t* data, Py_ssize_t length) noexcept nog
     cdef uint64_t long = (load(data) * <uint64_t>0xd6e8feb86659fd93 ^ load(data + length - 8)) + <uint64_t>length
     cdef Py_ssize_t i
     for i in range(8, length - 8, 8):
-        long = mixed(long) ^ load(data + i)
-    return long | <uint64_t>1 << 63 if length >= LONG else short
+        long = (hashed(long) ^ long >> 32) + load(data + i)
+    cdef uint64_t is_long = -<uint64_t>(length >= LONG)  # all bits or none
+    return (long | <uint64_t>1 << 63) & is_long | short & ~is_long
 
 
 cdef inline uint64_t place_of_key(const Table* table, uint64_t key) noexcept nogil:
     """Give the bucket where the search for a key begins, which is fetched from memory."""
-    cdef uint64_t place = mixed(key) & table.mask
+    cdef uint64_t place = hashed(key) >> table.shift
     PREFETCH(&table.buckets[place])
     return place
 
 
 cdef inline int32_t find_key(const Table* table, uint64_t key, uint64_t place) noexcept nogil:
-    """Give the row of the first equal key, or NONE; `place` is `place_of_key`."""
+    """Give the row of an equal key in the first bucket that has one, or NONE; `place` is `place_of_key`."""
     cdef const Bucket* bucket
-    cdef int hits
+    cdef int32_t row
     while True:
         bucket = &table.buckets[place]
-        hits = equal_keys(bucket.keys, key)
-        if hits:
-            return bucket.rows[trailing_zeros(hits)]
-        if bucket.keys[ROOM - 1] == 0:
-            return NONE
+        row = bucket.rows[trailing_zeros(equal_keys(bucket.keys, key) | 1 << ROOM)]
+        if bucket.keys[ROOM - 1] * <uint64_t>(row == NONE) == 0:  # found, or there is room: one branch
+            return row
         place = (place + 1) & table.mask
 
 
 cdef inline bint is_string(const Strings* strings, int32_t row, const uint8_t* data, Py_ssize_t length) noexcept nogil:
-    cdef uint32_t start = strings.starts[row]
-    return strings.starts[row + 1] - start == length + 1 and memcmp(strings.blob + start, data, length) == 0
+    """Say whether a string is that of a row; its length must be at least `LONG`."""
+    cdef const uint8_t* other = strings.blob + strings.starts[row]
+    cdef Py_ssize_t i
+    if strings.starts[row + 1] - strings.starts[row] != length + 1:
+        return False
+    for i in range(0, length - 8, 8):
+        if load(other + i) != load(data + i):
+            return False
+    return load(other + length - 8) == load(data + length - 8)
 
 
 cdef inline int32_t find_long(const Strings* strings, uint64_t key, const uint8_t* data, Py_ssize_t length) noexcept nogil:
     """Give the row of a string whose key is a hash, or NONE, by comparing the bytes of all with that key."""
-    cdef uint64_t place = mixed(key) & strings.table.mask
+    cdef uint64_t place = hashed(key) >> strings.table.shift
     cdef const Bucket* bucket
     cdef int i
     while True:
@@ -147,23 +175,69 @@ cdef inline uint64_t pair_key(int32_t first, int32_t second) noexcept nogil:
     return (<uint64_t>first << 32 | <uint32_t>second) + 1
 
 
+cdef inline int32_t bisect_string(const Strings* strings, const uint8_t* data, Py_ssize_t length) noexcept nogil:
+    """Give the row of a string, or NONE, without a table."""
+    cdef Py_ssize_t low = 0, high = strings.count, middle, size
+    cdef int order
+    while low < high:
+        middle = (low + high) // 2
+        size = strings.starts[middle + 1] - strings.starts[middle] - 1
+        order = memcmp(strings.blob + strings.starts[middle], data, min(size, length))
+        if order < 0 or order == 0 and size < length:
+            low = middle + 1
+        else:
+            high = middle
+    size = strings.starts[low + 1] - strings.starts[low] - 1 if low < strings.count else -1
+    return <int32_t>low if size == length and memcmp(strings.blob + strings.starts[low], data, length) == 0 else NONE
+
+
+cdef inline int32_t find_string(const Strings* strings, const uint8_t* data, Py_ssize_t length) noexcept nogil:
+    """Give the row of a string, or NONE."""
+    cdef uint64_t key
+    if strings.table.memory == NULL:
+        return bisect_string(strings, data, length)
+    key = key_of(data, length)
+    if length >= LONG:
+        return find_long(strings, key, data, length)
+    return find_key(&strings.table, key, place_of_key(&strings.table, key))
+
+
+cdef inline int32_t bisect_pair(const Pairs* pairs, uint64_t wanted) noexcept nogil:
+    """Give the row of a pair with this key, or NONE, without a table."""
+    cdef Py_ssize_t low = 0, high = pairs.count, middle
+    cdef uint64_t found
+    while low < high:
+        middle = (low + high) // 2
+        found = pair_key(pairs.sorted[2 * middle], pairs.sorted[2 * middle + 1])
+        if found < wanted:
+            low = middle + 1
+        elif found > wanted:
+            high = middle
+        else:
+            return <int32_t>middle
+    return NONE
+
+
 cdef inline bint may_be_pair(const Pairs* pairs, uint64_t key) noexcept nogil:
     """Say whether a pair may be known; False is certain."""
-    cdef uint64_t hashed = mixed(key)
-    return pairs.filter[hashed >> 3 & (4 * pairs.table.mask + 3)] >> (hashed >> 61) & 1
+    cdef uint64_t bit = hashed(key) >> (pairs.table.shift - 5)
+    return pairs.filter[bit >> 3] >> (bit & 7) & 1
 
 
 cdef inline int build_table(Table* table, Py_ssize_t count) except -1:
-    cdef uint64_t n_buckets = 4
-    while 2 * ROOM * n_buckets < 3 * <uint64_t>count:
-        n_buckets *= 2
-    if count >= <int64_t>1 << 31:
-        raise ValueError
-    table.memory = new_table((n_buckets + 1) * sizeof(Bucket))
+    """Make an empty table for a number of keys."""
+    cdef int bits = 2
+    cdef Py_ssize_t i
+    while 2 * ROOM * (<Py_ssize_t>1 << bits) < 3 * count:
+        bits += 1
+    table.memory = new_table((((<size_t>1) << bits) + 1) * sizeof(Bucket))
     if table.memory == NULL:
         raise MemoryError
     table.buckets = <Bucket*>(<char*>table.memory + LINE - <size_t>table.memory % LINE)
-    table.mask = n_buckets - 1
+    table.mask = ((<uint64_t>1) << bits) - 1
+    table.shift = 64 - bits
+    for i in range(<Py_ssize_t>1 << bits):
+        table.buckets[i].rows[ROOM] = NONE
     return 0
 
 
@@ -174,9 +248,9 @@ cdef inline void insert(Table* table, const uint64_t* keys, Py_ssize_t row, Py_s
     cdef Py_ssize_t i
     cdef int j
     for i in range(count):
-        PREFETCH(&table.buckets[mixed(keys[i]) & table.mask])
+        PREFETCH(&table.buckets[hashed(keys[i]) >> table.shift])
     for i in range(count):
-        place = mixed(keys[i]) & table.mask
+        place = hashed(keys[i]) >> table.shift
         bucket = &table.buckets[place]
         while bucket.keys[ROOM - 1]:
             place = (place + 1) & table.mask
@@ -187,55 +261,42 @@ cdef inline void insert(Table* table, const uint64_t* keys, Py_ssize_t row, Py_s
         bucket.keys[j], bucket.rows[j] = keys[i], <int32_t>(row + i)
 
 
-cdef inline int build_strings(Strings* strings, const uint8_t* blob, Py_ssize_t size, Py_ssize_t count) except -1:
-    """Fill a table; raise ValueError unless the strings are in order, each once, and none is empty."""
-    cdef Py_ssize_t row, start = 0, end, before = 0, length = 0
-    cdef uint8_t copy[2 * MARGIN + LONG]
-    cdef uint64_t keys[TOGETHER]
+cdef inline int check_strings(Strings* strings, const uint8_t* blob, Py_ssize_t size, Py_ssize_t count) except -1:
+    """Note where strings begin; raise ValueError unless they are in order, each once, and none is empty."""
+    cdef Py_ssize_t row, start = 0, stop, before = 0, length = 0
+    cdef const uint8_t* end
+    cdef uint32_t* starts
     cdef int order
-    if size >= <int64_t>1 << 32:
+    if size >= <int64_t>1 << 32 or count >= <int64_t>1 << 31:
         raise ValueError
-    build_table(&strings.table, count)
-    strings.blob = blob
-    strings.starts = <uint32_t*>malloc((count + 1) * sizeof(uint32_t))
-    if strings.starts == NULL:
+    starts = <uint32_t*>malloc((count + 1) * sizeof(uint32_t))
+    if starts == NULL:
         raise MemoryError
+    strings.blob, strings.starts, strings.count = blob, starts, count
     for row in range(count):
-        end = start
-        while end < size and blob[end] != 10:
-            end += 1
-        if row:
-            order = memcmp(blob + before, blob + start, min(length, end - start))
-            if order > 0 or (order == 0 and length >= end - start):
-                raise ValueError
-        before, length = start, end - start
-        if length == 0:
+        end = <const uint8_t*>memchr(blob + start, 10, size - start) if start < size else NULL
+        stop = end - blob if end != NULL else size
+        if stop <= start:
             raise ValueError
+        order = memcmp(blob + before, blob + start, min(length, stop - start)) if row else -1
+        if order > 0 or order == 0 and length >= stop - start:
+            raise ValueError
+        starts[row] = <uint32_t>start
+        before, length, start = start, stop - start, stop + 1
         strings.longest = max(strings.longest, length)
-        strings.starts[row] = <uint32_t>start
-        if length < LONG:  # what stands before and behind it may be no memory
-            memcpy(copy + MARGIN, blob + start, length)
-            keys[row % TOGETHER] = key_of(copy + MARGIN, length)
-        else:
-            keys[row % TOGETHER] = key_of(blob + start, length)
-        if row % TOGETHER == TOGETHER - 1 or row == count - 1:
-            insert(&strings.table, keys, row - row % TOGETHER, row % TOGETHER + 1)
-        start = end + 1
-    strings.starts[count] = <uint32_t>start
+    starts[count] = <uint32_t>start
     if start != size + (count > 0):  # there are more strings than `count`, or fewer
         raise ValueError
     return 0
 
 
-cdef inline int build_pairs(Pairs* pairs, const uint32_t* stored, Py_ssize_t count, Py_ssize_t n_words) except -1:
-    """Fill a table; raise ValueError unless the pairs are in order, each once, and name words that there are."""
+cdef inline int check_pairs(Pairs* pairs, const uint32_t* stored, Py_ssize_t count, Py_ssize_t n_words) except -1:
+    """Note where pairs are; raise ValueError unless they are in order, each once, and name words that there are."""
     cdef Py_ssize_t row
-    cdef uint64_t key, hashed, before = 0
-    cdef uint64_t keys[TOGETHER]
-    build_table(&pairs.table, count)
-    pairs.filter = <uint8_t*>calloc(4 * pairs.table.mask + 4, 1)
-    if pairs.filter == NULL:
-        raise MemoryError
+    cdef uint64_t key, before = 0
+    if count >= <int64_t>1 << 31 or n_words + count >= <int64_t>1 << 31:
+        raise ValueError
+    pairs.sorted, pairs.count = stored, count
     for row in range(count):
         if stored[2 * row] >= n_words or stored[2 * row + 1] >= n_words:
             raise ValueError
@@ -243,9 +304,40 @@ cdef inline int build_pairs(Pairs* pairs, const uint32_t* stored, Py_ssize_t cou
         if key <= before:
             raise ValueError
         before = key
-        hashed = mixed(key)
-        pairs.filter[hashed >> 3 & (4 * pairs.table.mask + 3)] |= 1 << (hashed >> 61)
-        keys[row % TOGETHER] = key
-        if row % TOGETHER == TOGETHER - 1 or row == count - 1:
+    return 0
+
+
+cdef inline int build_strings(Strings* strings) except -1:
+    """Fill the table of strings that were checked."""
+    cdef Py_ssize_t row, length
+    cdef const uint8_t* data
+    cdef uint8_t copy[2 * MARGIN + LONG]
+    cdef uint64_t keys[TOGETHER]
+    build_table(&strings.table, strings.count)
+    for row in range(strings.count):
+        data, length = strings.blob + strings.starts[row], strings.starts[row + 1] - strings.starts[row] - 1
+        if length < LONG:  # what stands before and behind it may be no memory
+            memcpy(copy + MARGIN, data, length)
+            data = copy + MARGIN
+        keys[row % TOGETHER] = key_of(data, length)
+        if row % TOGETHER == TOGETHER - 1 or row == strings.count - 1:
+            insert(&strings.table, keys, row - row % TOGETHER, row % TOGETHER + 1)
+    return 0
+
+
+cdef inline int build_pairs(Pairs* pairs) except -1:
+    """Fill the table and the filter of pairs that were checked."""
+    cdef Py_ssize_t row
+    cdef uint64_t bit
+    cdef uint64_t keys[TOGETHER]
+    build_table(&pairs.table, pairs.count)
+    pairs.filter = <uint8_t*>calloc(4 * (pairs.table.mask + 1), 1)
+    if pairs.filter == NULL:
+        raise MemoryError
+    for row in range(pairs.count):
+        keys[row % TOGETHER] = pair_key(<int32_t>pairs.sorted[2 * row], <int32_t>pairs.sorted[2 * row + 1])
+        bit = hashed(keys[row % TOGETHER]) >> (pairs.table.shift - 5)
+        pairs.filter[bit >> 3] |= <uint8_t>(1 << (bit & 7))
+        if row % TOGETHER == TOGETHER - 1 or row == pairs.count - 1:
             insert(&pairs.table, keys, row - row % TOGETHER, row % TOGETHER + 1)
     return 0

@@ -7,20 +7,11 @@ from libc.string cimport memset
 from stance._folding cimport Buffer, grow
 
 cdef enum:
-    CHUNK = 128      # tokens that go through the stages together
-    FEW_TERMS = 256  # room for terms at first
+    CHUNK = 256         # tokens that go through the stages together
+    FEW_SLOTS = 512    # of the table of terms at first
 
 
-cdef struct Token:
-    uint64_t key, place       # and the bucket where the search for it begins
-    Py_ssize_t start, length  # in the buffer, with a space before and after
-    int32_t row
-
-cdef struct Term:
-    int64_t count
-    int32_t row
-
-cdef struct Columns:         # where the answers for one text go
+cdef struct Columns:    # where the answers for one text go
     double* decisions
     double* probabilities
     int32_t* topics
@@ -31,48 +22,53 @@ cdef struct Columns:         # where the answers for one text go
     int64_t* n_tokens
 
 cdef struct Work:
-    Buffer buffer            # the folded text
-    Token tokens[CHUNK]
-    Token grams_met[CHUNK]
-    const int16_t* gram_rows[CHUNK + 1]
-    Py_ssize_t n_grams, n_gram_rows
-    Py_ssize_t long_tokens[CHUNK + 1]
-    uint64_t pairs[CHUNK + 1]       # keys, and where the search for them begins
+    Buffer buffer                         # the folded text
+    Py_ssize_t starts[CHUNK + 1]          # where tokens begin in it
+    Py_ssize_t ends[CHUNK + 1]            # and end
+    uint64_t keys[CHUNK]                  # of the tokens, and where the search for them begins
+    uint64_t places[CHUNK]
+    int32_t rows[CHUNK + 1]               # of the tokens, from the second on; before them the last one of the last chunk
+    Py_ssize_t some[CHUNK + 1]            # some of the tokens
+    int32_t known[CHUNK + 1]              # the rows of the known ones
+    uint64_t pairs[CHUNK + 1]             # keys, and where the search for them begins
     uint64_t pair_places[CHUNK + 1]
-    const int16_t* rows16[CHUNK + 1]
-    const int32_t* rows32[CHUNK + 1]
-    double times16[CHUNK + 1]
-    double times32[CHUNK + 1]
-    Term* terms              # what was met in this text, from the second on
-    Py_ssize_t n_terms, most_terms
-    int32_t* places          # where each term stands in `terms`: a table of twice as many slots
-    uint64_t mask
-    const uint8_t* gram_weights  # the subwords' weights, and the bytes from one to the next
-    Py_ssize_t gram_stride
-    double* sums             # n_labels: the weighted terms added up
-    double* grams            # n_labels: the subword weights added up, whole numbers
-    Columns one              # a row of the answers, and what it points at
+    uint64_t grams[CHUNK]                 # likewise
+    uint64_t gram_places[CHUNK]
+    Py_ssize_t n_grams, n_gram_rows, n_new_words, n_new
+    const int16_t* gram_rows[CHUNK + 1]   # weights to be added up: of subwords,
+    const int16_t* new_rows[2 * CHUNK + 1]    # of terms that were met for the first time, first words, then pairs,
+    const double* new_idf[2 * CHUNK + 1]
+    const int32_t* word_rows[CHUNK]       # and of the subwords of known words
+    uint32_t* seen                        # a table of terms, row + 1 in a slot, and how often each was met
+    int64_t* counts
+    int32_t* repeated                     # the terms that were met more than once
+    uint64_t n_terms, n_repeated, mask, few_slots
+    double* sums                          # n_labels, up to a multiple of 8: weights of terms added up
+    double* gram_sums                     # and of subwords
+    double norm, idf_sum                  # of the terms, squared; of all known tokens
+    Columns one                           # a row of the answers, and what it points at
     int32_t tone
     uint8_t reason
-    double known, mean_idf
+    double mean_idf, share_known
     int64_t n_tokens
 
 
 cdef inline Work* new_work(Py_ssize_t n_labels) noexcept:
     """Give working memory, or NULL where memory is short."""
     cdef Work* work = <Work*>calloc(1, sizeof(Work))
+    cdef Py_ssize_t width = (n_labels + 7) // 8 * 8
     cdef double* numbers
     if work == NULL:
         return NULL
-    numbers = <double*>calloc(5 * n_labels, sizeof(double))
-    work.sums = numbers
-    if numbers == NULL or grow(&work.buffer, 1024) < 0 or grow_terms(work, FEW_TERMS) < 0:
+    numbers = <double*>calloc(5 * width, sizeof(double))
+    work.sums, work.few_slots = numbers, FEW_SLOTS
+    if numbers == NULL or grow(&work.buffer, 1024) < 0 or make_room(work, 0) < 0:
         free_work(work)
         return NULL
-    work.grams = numbers + n_labels
+    work.gram_sums = numbers + width
     work.one = Columns(
-        numbers + 2 * n_labels, numbers + 3 * n_labels, <int32_t*>(numbers + 4 * n_labels), &work.tone, &work.reason,
-        &work.known, &work.mean_idf, &work.n_tokens,
+        numbers + 2 * width, numbers + 3 * width, <int32_t*>(numbers + 4 * width), &work.tone, &work.reason,
+        &work.share_known, &work.mean_idf, &work.n_tokens,
     )
     return work
 
@@ -80,56 +76,68 @@ cdef inline Work* new_work(Py_ssize_t n_labels) noexcept:
 cdef inline void free_work(Work* work) noexcept:
     if work != NULL:
         free(work.buffer.bytes)
-        free(work.terms)
-        free(work.places)
+        free(work.seen)
+        free(work.counts)
+        free(work.repeated)
         free(work.sums)
         free(work)
 
 
 cdef inline void clear(Work* work, Py_ssize_t n_labels) noexcept nogil:
     """Forget the last text."""
-    work.n_terms, work.most_terms, work.mask = 1, FEW_TERMS, 2 * FEW_TERMS - 1
-    memset(work.places, 0, 2 * FEW_TERMS * sizeof(int32_t))
-    memset(work.sums, 0, 2 * n_labels * sizeof(double))
+    work.n_terms = work.n_repeated = 0
+    work.norm = work.idf_sum = 0
+    work.mask = work.few_slots - 1
+    memset(work.seen, 0, work.few_slots * sizeof(uint32_t))
+    memset(work.sums, 0, 2 * ((n_labels + 7) // 8 * 8) * sizeof(double))
 
 
-cdef inline int grow_terms(Work* work, Py_ssize_t wanted) noexcept nogil:
-    """Make room for a power of two of terms and put those that are there into the new table."""
-    cdef Py_ssize_t i
-    cdef Term* larger = <Term*>realloc(work.terms, wanted * sizeof(Term))
-    cdef int32_t* places
-    if larger == NULL:
+cdef inline int make_room(Work* work, uint64_t more) noexcept nogil:
+    """Make room for more terms, so that at most half of the slots will hold one; -1 where memory is short."""
+    cdef uint64_t before = work.mask + 1 if work.seen != NULL else 0, after = max(before, <uint64_t>FEW_SLOTS), place, i
+    cdef uint32_t* old = work.seen
+    cdef int64_t* old_counts = work.counts
+    cdef void* repeated
+    while 2 * (work.n_terms + more) > after:
+        after *= 2
+    if after == before:
+        return 0
+    repeated = realloc(work.repeated, after // 2 * sizeof(int32_t))
+    if repeated == NULL:
         return -1
-    work.terms = larger
-    places = <int32_t*>realloc(work.places, 2 * wanted * sizeof(int32_t))
-    if places == NULL:
-        return -1
-    work.places, work.most_terms, work.mask = places, wanted, 2 * wanted - 1
-    memset(places, 0, 2 * wanted * sizeof(int32_t))
-    for i in range(1, work.n_terms):
-        places[place_of(work, larger[i].row)] = <int32_t>i
-    return 0
+    work.repeated = <int32_t*>repeated
+    work.seen, work.counts = <uint32_t*>calloc(after, sizeof(uint32_t)), <int64_t*>calloc(after, sizeof(int64_t))
+    work.mask = after - 1
+    if work.seen != NULL and work.counts != NULL:
+        for i in range(before):
+            if old[i]:
+                place = slot_of(work, old[i])
+                work.seen[place], work.counts[place] = old[i], old_counts[i]
+    free(old)
+    free(old_counts)
+    return 0 if work.seen != NULL and work.counts != NULL else -1
 
 
-cdef inline uint64_t place_of(Work* work, int32_t row) noexcept nogil:
-    """Give the slot of a term, or the free one where it belongs: there the first of `terms` stands, which is no term."""
-    cdef uint64_t place = (<uint32_t>row * <uint32_t>0x9e3779b1) >> 8 & work.mask
-    work.terms[0].row = row
-    while work.terms[work.places[place]].row != row:
+cdef inline uint64_t slot_of(const Work* work, uint32_t term) noexcept nogil:
+    """Give the slot of a term, or the free one where it belongs."""
+    cdef uint64_t place = (term * <uint32_t>0x9e3779b1) >> 8 & work.mask
+    while work.seen[place] * <uint32_t>(work.seen[place] != term):  # one branch, which is hardly ever taken
         place = (place + 1) & work.mask
     return place
 
 
-cdef inline int count_term(Work* work, int32_t row) noexcept nogil:
-    """Count a term, without a branch to guess; -1 where memory is short."""
-    cdef uint64_t place = place_of(work, row)
-    cdef int32_t i = work.places[place]
-    cdef bint is_new = i == 0
-    i = <int32_t>work.n_terms if is_new else i
-    work.places[place] = i
-    work.terms[i].row = row
-    work.terms[i].count = 1 if is_new else work.terms[i].count + 1
+cdef inline bint count_term(Work* work, int32_t row) noexcept nogil:
+    """Count a term, for which there must be room, and say whether it is new."""
+    cdef uint32_t term = <uint32_t>row + 1
+    cdef uint64_t place = slot_of(work, term)
+    cdef bint is_new = work.seen[place] == 0
+    cdef int64_t count = work.counts[place] * (not is_new) + 1
+    work.seen[place], work.counts[place] = term, count
     work.n_terms += is_new
-    if work.n_terms == work.most_terms:
-        return grow_terms(work, 2 * work.most_terms)
-    return 0
+    work.repeated[work.n_repeated] = row
+    work.n_repeated += count == 2
+    return is_new
+
+
+cdef inline int64_t count_of(const Work* work, int32_t row) noexcept nogil:
+    return work.counts[slot_of(work, <uint32_t>row + 1)]

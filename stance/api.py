@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from functools import cache
 
 from stance import storage
 from stance.model import Model
@@ -12,6 +10,7 @@ from stance.results import Classification, Document
 
 TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     import pandas as pd
@@ -46,8 +45,16 @@ def load(path: str | Path | None = None) -> Model:
     return _default() if path is None else Model(storage.read(path))
 
 
-@cache
+_kept: dict[str, Model] = {}
+
+
 def _default() -> Model:
+    """Give the model that comes with the package, the same one each time."""
+    return _kept["default"] if _kept else _kept.setdefault("default", load_default())
+
+
+def load_default() -> Model:
+    """Load the model that comes with the package, once more."""
     return Model(storage.read(os.path.join(os.path.dirname(__file__), "models", "default.stance"), is_trusted=True))
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from stance.errors import ModelFileError
-from stance.results import REASONS, Answers
+from stance.results import REASONS, Answers, Classification
 from stance.storage import Contents
 
 TYPE_CHECKING = False  # `typing` takes milliseconds to import
@@ -89,10 +87,11 @@ class CompiledScorer:
 
     def __init__(self, contents: Contents) -> None:
         self._contents = contents
+        self._explainer: Scorer | None = None
         self._labels = contents.topics, contents.tones
-        kernel: Any = Kernel(contents, REASONS)
+        kernel: Any = Kernel(contents, REASONS, Classification)
         self._score = kernel.score
-        self.answer = kernel.classify  # `Scorer.answer`
+        self.classify = kernel.classify  # `Scorer.classify`
 
     def score(self, texts: Sequence[str]) -> Answers:
         """Score each of `texts`: `Scorer.score`."""
@@ -101,8 +100,6 @@ class CompiledScorer:
 
     def explain(self, text: str, label: int) -> list[TermWeight]:
         """Split the decision value of `text` among its terms: `Scorer.explain`."""
+        if self._explainer is None:
+            self._explainer = _checked(self._contents)
         return self._explainer.explain(text, label)
-
-    @cached_property
-    def _explainer(self) -> Scorer:
-        return _checked(self._contents)

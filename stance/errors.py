@@ -21,10 +21,10 @@ expected, what came, where, and what to do.
 from __future__ import annotations
 
 import copyreg
-from collections.abc import Iterable
 
 TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
     from typing import Any
 

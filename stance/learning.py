@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from stance.calibration import MIN_EXAMPLES, fit_rule
 from stance.counting import SUBWORD_LENGTHS, Corpus
-from stance.errors import StanceWarning, TrainingError, listed
+from stance.errors import StanceWarning, TrainingError, listed, shorten
 from stance.evaluation import Report
 from stance.heads import DEFAULT_STRENGTH, Fold, Trainer, Unseen
 from stance.labelled import Labelled, Source, Targets
@@ -199,7 +199,7 @@ def fit(
     if validation is not None:
         card["cross_validation"] = validation.report().to_dict()
     n_terms = len(vocabulary.idf)
-    term_weights, weight_scale = quantise(weights[:n_terms])
+    term_weights, weight_scale = quantise(weights[:n_terms] * vocabulary.idf[:, np.newaxis])
     subword_weights, subword_scale = quantise(weights[n_terms:] * vocabulary.subword_units[:, np.newaxis])
     parameters = Parameters(
         topics=topic_names,
@@ -246,6 +246,9 @@ def _label_names(labelled: Labelled) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Give the topics and the tones, those of the codebook first and in its order."""
     topics = _in_order({topic for row in labelled.topics or [] for topic in row}, [topic.name for topic in TOPICS])
     tones = _in_order({tone for tone in labelled.tones or [] if tone is not None}, [tone.name for tone in TONES])
+    for name in (*topics, *tones):
+        if "\n" in name or any("\ud800" <= character <= "\udfff" for character in name):
+            raise TrainingError(f"expected labels of one line and of whole characters, but got {shorten(repr(name))}")
     both = set(topics) & set(tones)
     if both:
         raise TrainingError(f"expected different names for topics and tones, but both have {listed(sorted(both))}")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
-
 from stance.compiled import scorer
 from stance.errors import LabelError
 from stance.pooling import pooled
@@ -14,6 +11,7 @@ from stance.text import check_text, check_texts, paragraph_spans
 
 TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -64,10 +62,10 @@ class Model:
         self.tones = contents.tones
         self.labels = contents.labels
         self.thresholds: Mapping[str, float] = dict(zip(self.topics, contents.arrays["thresholds"], strict=True))
-        self.card: Mapping[str, Any] = contents.header["card"]
         self._contents = contents
+        self._parameters: Parameters | None = None
         self._scorer = scorer(contents)
-        self._answer = self._scorer.answer
+        self._classify = self._scorer.classify
 
     def __repr__(self) -> str:
         contents = self._contents
@@ -79,12 +77,19 @@ class Model:
     def __reduce__(self) -> tuple[Any, ...]:
         return _from_bytes, (bytes(self._contents.data),)
 
-    @cached_property
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """What the model was trained on and how well it does."""
+        return self._contents.card
+
+    @property
     def parameters(self) -> Parameters:
         """The numbers and words that the model is made of, as NumPy arrays; they cannot be written to."""
-        from stance.parameters import Parameters
+        if self._parameters is None:
+            from stance.parameters import Parameters
 
-        return Parameters.of(self._contents)
+            self._parameters = Parameters.of(self._contents)
+        return self._parameters
 
     @property
     def intercept_(self) -> NDArray[np.float64]:
@@ -174,7 +179,7 @@ class Model:
         """
         if type(text) is not str:
             check_text(text)
-        return Classification.of(self._answer(text))
+        return self._classify(text)
 
     def classify_many(self, texts: Iterable[str]) -> list[Classification]:
         """Label many paragraphs.
@@ -229,7 +234,7 @@ class Model:
             Paragraph(text[start:end], start, end, answers.classification(row))
             for row, (start, end) in enumerate(spans)
         )
-        return Document(paragraphs, pooled(answers, self._contents.header["max_topics"]))
+        return Document(paragraphs, pooled(answers, self._contents.settings["max_topics"]))
 
     def score(self, frame: pd.DataFrame, text: str = "text", **options: Any) -> pd.DataFrame:
         """Label the rows of a data frame: `stance.score` with this model; it describes the options."""

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stance.decision import DecisionRule
-from stance.storage import ARRAYS, LARGEST, Contents, assemble, check_header, parse, require
+from stance.storage import LARGEST, Contents, assemble, check_settings, parse, require
 
 __all__ = ["Parameters", "quantise", "to_bytes"]
 
 WEIGHT_MAX = 32767
+TERM_ARRAYS = ("pairs", "idf", "weights", "subword_weights", "weight_scale", "subword_scale", "intercept")
 RULE_ARRAYS = ("topic_slope", "topic_offset", "tone_matrix", "tone_offset", "thresholds")
 
 
@@ -36,7 +37,7 @@ class Parameters:
     unknown_idf : float
         The inverse document frequency of a word that no training text has.
     weights : ndarray of int16, shape (n_words + n_pairs, n_labels)
-        What a term adds to each label, in units of `weight_scale`.
+        What a term adds to each label, its idf included, in units of `weight_scale`.
     weight_scale : ndarray of float64, shape (n_labels,)
         The unit of `weights` for each label.
     subwords : tuple of str
@@ -84,36 +85,46 @@ class Parameters:
         return self.topics + self.tones
 
     @property
-    def header(self) -> dict[str, Any]:
-        """What stands in the header of the model file."""
+    def settings(self) -> dict[str, float]:
+        """The single numbers, as the model file holds them."""
+        shortest, longest = self.subword_lengths
         return {
-            "topics": self.topics,
-            "tones": self.tones,
-            "subword_lengths": self.subword_lengths,
+            "shortest_subword": shortest,
+            "longest_subword": longest,
+            "max_topics": self.rule.max_topics,
             "unknown_idf": float(self.unknown_idf),
             "fallback": float(self.rule.fallback),
-            "max_topics": self.rule.max_topics,
             "min_known": float(self.min_known),
             "max_mean_idf": float(self.max_mean_idf),
-            "card": dict(self.card),
         }
 
     @classmethod
     def of(cls, contents: Contents) -> Parameters:
         """Give what a model file holds; the arrays are views of it. Nothing is checked that `Contents` does not."""
-        header = dict(contents.header)
+        settings = contents.settings
         arrays: dict[str, Any] = {
-            name: np.asarray(array).reshape(contents.shapes[name]) for name, array in contents.arrays.items()
+            name: np.asarray(contents.arrays[name]).reshape(contents.shapes.get(name, -1))
+            for name in (*TERM_ARRAYS, *RULE_ARRAYS)
         }
         for name in ("words", "subwords"):
-            blob = arrays[name].tobytes()
+            blob = contents.arrays[name].tobytes()
             arrays[name] = tuple(blob.decode("utf-8").split("\n")) if blob else ()
         rule = DecisionRule(
             **{name: arrays.pop(name) for name in RULE_ARRAYS},
-            fallback=header.pop("fallback"),
-            max_topics=header.pop("max_topics"),
+            fallback=settings["fallback"],
+            max_topics=settings["max_topics"],
         )
-        return cls(**header, **arrays, rule=rule)
+        return cls(
+            topics=contents.topics,
+            tones=contents.tones,
+            subword_lengths=(settings["shortest_subword"], settings["longest_subword"]),
+            unknown_idf=settings["unknown_idf"],
+            min_known=settings["min_known"],
+            max_mean_idf=settings["max_mean_idf"],
+            card=contents.card,
+            rule=rule,
+            **arrays,
+        )
 
     def contents(self) -> Contents:
         """Check everything, and give it as a model file holds it; equal parameters give equal bytes.
@@ -135,7 +146,7 @@ class Parameters:
             A label twice or empty, a shape or type that does not fit, a vocabulary out of order, a number that is
             not finite or out of its range.
         """
-        check_header(self.header)
+        check_settings(self.topics, self.tones, self.settings)
         self._check_vocabulary()
         n_topics, n_tones, n_labels = len(self.topics), len(self.tones), len(self.labels)
         n_terms = len(self.words) + len(self.pairs)
@@ -177,11 +188,10 @@ class Parameters:
 
 def to_bytes(parameters: Parameters) -> bytes:
     """Give the model file of checked parameters."""
-    arrays: dict[str, NDArray[Any]] = {}
-    for name in ARRAYS:
-        array = getattr(parameters.rule if name in RULE_ARRAYS else parameters, name)
-        arrays[name] = _packed(array) if name in ("words", "subwords") else array
-    return assemble(parameters.header, arrays)
+    arrays: dict[str, NDArray[Any]] = {name: getattr(parameters, name) for name in TERM_ARRAYS}
+    arrays |= {name: getattr(parameters.rule, name) for name in RULE_ARRAYS}
+    arrays |= {name: _packed(getattr(parameters, name)) for name in ("words", "subwords")}
+    return assemble(parameters.topics, parameters.tones, parameters.settings, dict(parameters.card), arrays)
 
 
 def quantise(weights: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int16], NDArray[np.float64]]:

@@ -73,7 +73,7 @@ def to_sklearn(parameters: Parameters) -> Pipeline:
     )
     by_term.idf_ = parameters.idf
     blocks: list[tuple[str, Any]] = [("terms", by_term)]
-    weights = parameters.weights * parameters.weight_scale
+    weights = parameters.weights * parameters.weight_scale / parameters.idf[:, np.newaxis]  # the vectorizer multiplies
     if parameters.subwords:
         blocks.append(
             (

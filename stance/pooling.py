@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from struct import Struct
 
 from stance.results import NO_LABELS, REASONS, Answers, Classification, tone_score
+
+TYPE_CHECKING = False  # `typing` takes milliseconds to import
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["pooled", "pooled_tone", "pooled_topics"]
 

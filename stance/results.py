@@ -5,12 +5,11 @@ They are plain classes, not dataclasses, whose import alone takes longer than th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from struct import Struct
 
 TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any, NoReturn, TypeAlias
 
     Answer: TypeAlias = tuple[

@@ -2,11 +2,11 @@
 
 The decision value of a text for one label is
 
-    intercept + sum over terms of (1 + ln count) * idf * weight / norm + sum over subwords of count * weight / sqrt(n)
+    intercept + sum over terms of (1 + ln count) * weight / norm + sum over subwords of count * weight / sqrt(n)
 
-where the terms are the words and pairs of the vocabulary, `norm` is the Euclidean norm of the terms' values, and `n` is
-the number of tokens. Subwords never cross a token and their counts are linear, so a token's subword weights are added
-up once and kept: a word that was met before costs no further look-up.
+where the terms are the words and pairs of the vocabulary, a term's weight includes its idf, `norm` is the Euclidean
+norm of the terms' (1 + ln count) * idf, and `n` is the number of tokens. Subwords never cross a token and their counts
+are linear, so a token's subword weights are added up once and kept: a word met before costs no further look-up.
 """
 
 from __future__ import annotations
@@ -14,17 +14,13 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stance.features import subwords, token_slices, token_spans
 from stance.parameters import Parameters
-from stance.results import REASONS, Answers, TermWeight
-
-if TYPE_CHECKING:
-    from stance.results import Answer
+from stance.results import REASONS, Answers, Classification, TermWeight
 
 __all__ = ["Scorer"]
 
@@ -94,9 +90,9 @@ class Scorer:
         columns = decisions.ravel(), probabilities.ravel(), topics.ravel(), tones, reasons, known, mean_idf, n_tokens
         return Answers(labels, *columns)
 
-    def answer(self, text: str) -> Answer:
+    def classify(self, text: str) -> Classification:
         """Score one text."""
-        return self.score([text]).row(0)
+        return self.score([text]).classification(0)
 
     def explain(self, text: str, label: int) -> list[TermWeight]:
         """Split the decision value of `text` for one label among its words and pairs.
@@ -178,13 +174,14 @@ class Scorer:
                 yield row
 
     def _values(self, words: Counter[int], pairs: Counter[int]) -> tuple[list[int], NDArray[np.float64]]:
-        """Give the rows of the terms and their TF-IDF values, of Euclidean norm 1."""
+        """Give the rows of the terms and what their weights are multiplied by."""
         rows = [*words, *pairs]
         if not rows:
             return rows, np.zeros(0)
         counts = np.concatenate([self._tally(words), self._tally(pairs)])
-        values = (1.0 + np.log(counts)) * self.parameters.idf[rows]
-        return rows, values / np.sqrt(values @ values)
+        values = 1.0 + np.log(counts)
+        weighted = values * self.parameters.idf[rows]
+        return rows, values / np.sqrt(weighted @ weighted)
 
     @staticmethod
     def _tally(counter: Counter[int]) -> NDArray[np.float64]:

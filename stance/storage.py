@@ -2,42 +2,45 @@
 
 `docs/model-format.md` describes the format byte by byte. In short::
 
-    magic 8 bytes | format number u32 | header length u32 | SHA-256 of all that follows, 32 bytes
-    header: JSON in UTF-8, padded with spaces to a multiple of 64
-    arrays: little-endian, in the order of the header, each beginning at a multiple of 64
+    magic 8 bytes | format number u32 | number of arrays u32 | SHA-256 of all that follows, 32 bytes
+    length of each array in bytes, u64
+    arrays: little-endian, in the order of `ARRAYS`, each beginning at a multiple of 64
 
-NumPy is not needed here, nor at load: arrays are memory views of the file.
+Neither NumPy nor a JSON parser is needed to load and score: arrays are memory views of the file, and the card, which is
+JSON and for people, is read when it is asked for, or checked first where the file is a stranger's.
 """
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 import stat
 import struct
 import sys
-from collections.abc import Mapping
 
 from stance.errors import ModelFileError, shorten
 
 TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
-__all__ = ["Contents", "assemble", "check_header", "parse", "read", "require"]
+__all__ = ["Contents", "assemble", "check_settings", "parse", "read", "require"]
 
 MAGIC = b"\x93STANCE\n"
-FORMAT = 1
+FORMAT = 2
 PREFIX = struct.Struct("<8sII32s")
 ALIGNMENT = 64
-MAX_HEADER = 1 << 24
 MAX_LABELS = 100_000
-LARGEST = 1e100
+MAX_CARD = 1 << 24
+LARGEST = 1e60
 """No number of an array is greater, and no idf is smaller than 1 / LARGEST, so that no score overflows."""
 
 ARRAYS: dict[str, Any] = {
+    "topics": "B",
+    "tones": "B",
+    "settings": "d",
     "words": "B",
     "pairs": "I",
     "idf": "d",
@@ -52,117 +55,129 @@ ARRAYS: dict[str, Any] = {
     "tone_matrix": "d",
     "tone_offset": "d",
     "thresholds": "d",
+    "card": "B",
 }
-"""The arrays of format 1 in the order in which they stand in the file, with their types as `struct` names them."""
+"""The arrays of format 2 in the order in which they stand in the file, with their types as `struct` names them."""
 
-TYPE_NAMES = {"B": "uint8", "I": "uint32", "d": "float64", "h": "int16"}
-SCALARS = {
+LENGTHS = struct.Struct(f"<{len(ARRAYS)}Q")
+SETTINGS: dict[str, Any] = {
+    "shortest_subword": int,
+    "longest_subword": int,
+    "max_topics": int,
     "unknown_idf": float,
     "fallback": float,
-    "max_topics": int,
     "min_known": float,
     "max_mean_idf": float,
 }
-LISTS = ("topics", "tones")
-HEADER_KEYS = {*SCALARS, *LISTS, "subword_lengths", "arrays", "card"}
+"""The numbers of the array `settings` in their order."""
 
 
 class Contents:
-    """What a model file holds: the header's values, and the arrays as views of the file.
+    """What a model file holds: labels and settings, and the arrays as views of the file.
 
-    The header is sound, and the shapes fit each other; what the arrays hold is checked by whoever builds something from
-    them, also that there are as many words and subwords as the other arrays have rows for.
+    Labels and settings are sound, and the arrays' lengths fit each other; what the arrays hold is checked by whoever
+    builds something from them, also that there are as many words and subwords as the other arrays have rows for.
 
     Attributes
     ----------
-    header : mapping
-        The values of the file's header but for its `arrays`; lists as tuples.
+    topics, tones, labels : tuple of str
+        The labels; `labels` is the topics, then the tones.
+    settings : mapping of str to (int or float)
+        The numbers of `SETTINGS`.
     arrays : mapping of str to memoryview
         The arrays of `ARRAYS`, flat, with their types.
     shapes : mapping of str to tuple of int
-        Their shapes.
+        The shapes of those that have two axes.
     data : bytes or mmap
         The whole file.
     path : str or Path
         Its name for error messages.
-    topics, tones, labels : tuple of str
-        The labels; `labels` is the topics, then the tones.
     n_words, n_pairs, n_subwords : int
         The sizes of the vocabulary.
     """
 
-    def __init__(
-        self,
-        header: Mapping[str, Any],
-        arrays: Mapping[str, memoryview],
-        shapes: Mapping[str, tuple[int, ...]],
-        data: bytes | mmap.mmap,
-        path: str | Path,
-    ) -> None:
-        self.header = header
+    def __init__(self, arrays: Mapping[str, memoryview], data: bytes | mmap.mmap, path: str | Path) -> None:
         self.arrays = arrays
-        self.shapes = shapes
         self.data = data
         self.path = path
-        self.topics: tuple[str, ...] = header["topics"]
-        self.tones: tuple[str, ...] = header["tones"]
+        self.topics, self.tones = _names(arrays["topics"], "topics"), _names(arrays["tones"], "tones")
         self.labels = self.topics + self.tones
-        self.n_pairs = shapes["pairs"][0]
-        self.n_words = shapes["weights"][0] - self.n_pairs
-        self.n_subwords = shapes["subword_weights"][0]
-        self._check_shapes()
-
-    def _check_shapes(self) -> None:
-        """Raise ValueError unless the shapes fit the labels and each other."""
+        self.settings = _settings(arrays["settings"])
+        check_settings(self.topics, self.tones, self.settings)
+        n_labels = len(self.labels)
+        self.n_pairs = len(arrays["pairs"]) // 2
+        self.n_words = len(arrays["idf"]) - self.n_pairs
+        self.n_subwords = len(arrays["subword_weights"]) // n_labels
+        self.shapes = {
+            "pairs": (self.n_pairs, 2),
+            "weights": (self.n_words + self.n_pairs, n_labels),
+            "subword_weights": (self.n_subwords, n_labels),
+            "tone_matrix": (len(self.tones), len(self.tones)),
+        }
+        self._check_lengths()
         for name in ("words", "subwords"):
-            n_axes = len(self.shapes[name])
-            require(n_axes == 1, f"{name} must have one axis, but has {n_axes}")
-        pairs = self.shapes["pairs"]
-        require(pairs[1:] == (2,), f"pairs must be uint32 of shape (n, 2), but is uint32 of shape {pairs}")
+            _decoded(arrays[name], name)
+        self._card: Mapping[str, Any] | None = None
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """What the model was trained on and how well it does: JSON values, for people, not for scoring."""
+        if self._card is None:
+            try:
+                self._card = _card(self.arrays["card"])
+            except (ValueError, RecursionError) as error:
+                raise ModelFileError(self.path, f"the card cannot be read: {error}") from None
+        return self._card
+
+    def _check_lengths(self) -> None:
+        """Raise ValueError unless the lengths of the arrays fit the labels and each other."""
         n_topics, n_tones, n_labels = len(self.topics), len(self.tones), len(self.labels)
-        n_terms = self.shapes["weights"][0]
-        require(self.n_words >= 0, f"there are {self.n_pairs} pairs, but only {n_terms} rows of weights")
+        require(self.n_words >= 0, f"there are {self.n_pairs} pairs, but only {len(self.arrays['idf'])} idf")
         for name, expected in (
-            ("idf", (n_terms,)),
-            ("weight_scale", (n_labels,)),
-            ("subword_scale", (n_labels,)),
-            ("intercept", (n_labels,)),
-            ("topic_slope", (n_topics,)),
-            ("topic_offset", (n_topics,)),
-            ("tone_matrix", (n_tones, n_tones)),
-            ("tone_offset", (n_tones,)),
-            ("thresholds", (n_topics,)),
-            ("weights", (n_terms, n_labels)),
-            ("subword_weights", (self.n_subwords, n_labels)),
+            *((name, rows * columns) for name, (rows, columns) in self.shapes.items()),
+            ("weight_scale", n_labels),
+            ("subword_scale", n_labels),
+            ("intercept", n_labels),
+            ("topic_slope", n_topics),
+            ("topic_offset", n_topics),
+            ("tone_offset", n_tones),
+            ("thresholds", n_topics),
         ):
-            kind, shape = TYPE_NAMES[ARRAYS[name]], self.shapes[name]
-            require(shape == expected, f"{name} must be {kind} of shape {expected}, but is {kind} of shape {shape}")
+            found = len(self.arrays[name])
+            require(found == expected, f"{name} must hold {expected} numbers, but holds {found}")
 
 
-def assemble(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
-    """Give the model file of a header and its arrays; the same in gives the same bytes.
+def assemble(
+    topics: Sequence[str], tones: Sequence[str], settings: Mapping[str, float], card: object, arrays: Mapping[str, Any]
+) -> bytes:
+    """Give the model file of labels, settings, a card and arrays; the same in gives the same bytes.
 
     Parameters
     ----------
-    header : mapping
-        As for `Contents`.
+    topics, tones : sequence of str
+    settings : mapping of str to number
+        Those of `SETTINGS`.
+    card : mapping
+        JSON values.
     arrays : mapping of str to array
-        Those of `ARRAYS`: things with a `shape` and `tobytes`, of the right type.
+        The others of `ARRAYS`: things with `tobytes`, of the right type.
 
     Raises
     ------
     ValueError
-        The header holds what JSON in UTF-8 cannot.
+        The card holds what JSON in UTF-8 cannot, or a label half a surrogate pair.
     """
-    shapes = {name: list(arrays[name].shape) for name in ARRAYS}
-    encoded = _encoded({**header, "arrays": shapes})
-    encoded += b" " * (-(PREFIX.size + len(encoded)) % ALIGNMENT)
-    content = [encoded]
-    for name in ARRAYS:
-        data = arrays[name].tobytes()
-        content.append(data + b"\0" * (-len(data) % ALIGNMENT))
-    body = b"".join(content)
-    return PREFIX.pack(MAGIC, FORMAT, len(encoded), _sha256(body)) + body
+    content = {
+        "topics": "\n".join(topics).encode(),
+        "tones": "\n".join(tones).encode(),
+        "settings": struct.pack(f"<{len(SETTINGS)}d", *(settings[name] for name in SETTINGS)),
+        **{name: array.tobytes() for name, array in arrays.items()},
+        "card": _encoded(card),
+    }
+    body = LENGTHS.pack(*(len(content[name]) for name in ARRAYS))
+    body += bytes(-(PREFIX.size + len(body)) % ALIGNMENT)
+    body += b"".join(content[name] + bytes(-len(content[name]) % ALIGNMENT) for name in ARRAYS)
+    return PREFIX.pack(MAGIC, FORMAT, len(ARRAYS), _sha256(body)) + body
 
 
 def parse(data: bytes | mmap.mmap, path: str | Path = "<bytes>", *, is_trusted: bool = False) -> Contents:
@@ -175,20 +190,21 @@ def parse(data: bytes | mmap.mmap, path: str | Path = "<bytes>", *, is_trusted: 
     path : str or Path
         The name for error messages.
     is_trusted : bool
-        Whether to go without the SHA-256, which takes more time than all the rest: for the model that comes with the
-        package, whose code is not hashed at every import either.
+        Whether to go without the SHA-256, which takes more time than all the rest, and without the card: for the model
+        that comes with the package, whose code is not hashed at every import either.
 
     Raises
     ------
     ModelFileError
-        The header or a shape in `data` is not as the format demands.
+        A length, a label, a setting or the card in `data` is not as the format demands.
     """
     try:
-        return _parse(data, path, is_trusted)
-    except RecursionError as error:
-        raise ModelFileError(path, f"the header is nested too deeply: {error}") from None
+        contents = Contents(_arrays(data, is_trusted), data, path)
     except ValueError as error:
         raise ModelFileError(path, str(error)) from None
+    if not is_trusted:
+        _ = contents.card
+    return contents
 
 
 def read(path: str | Path, *, is_trusted: bool = False) -> Contents:
@@ -197,7 +213,7 @@ def read(path: str | Path, *, is_trusted: bool = False) -> Contents:
     Raises
     ------
     ModelFileError
-        There is no such file, it cannot be read, or its header or a shape is not as the format demands.
+        There is no such file, it cannot be read, or `parse` refuses it.
     """
     try:
         # O_NONBLOCK: a named pipe in place of the file is refused, not waited for.
@@ -216,30 +232,31 @@ def read(path: str | Path, *, is_trusted: bool = False) -> Contents:
         os.close(descriptor)
 
 
-def check_header(header: Mapping[str, Any]) -> None:
-    """Raise ValueError, with the reason, unless the labels and the numbers of a header can be used.
+def check_settings(topics: Sequence[str], tones: Sequence[str], settings: Mapping[str, float]) -> None:
+    """Raise ValueError, with the reason, unless the labels and the settings of a model can be used.
 
     Parameters
     ----------
-    header : mapping
-        As in `Contents`.
+    topics, tones : sequence of str
+    settings : mapping of str to number
+        Those of `SETTINGS`.
     """
-    labels = (*header["topics"], *header["tones"])
+    labels = (*topics, *tones)
     require(0 < len(labels) <= MAX_LABELS, f"expected 1 to {MAX_LABELS} labels, but got {len(labels)}")
     for label in labels:
-        shown = shorten(repr(label))
-        require(label == label.strip() and bool(label), f"a label must not be empty or padded, but got {shown}")
+        is_plain = bool(label) and label == label.strip() and "\n" not in label
+        require(is_plain, f"a label must not be empty, padded or of two lines, but got {shorten(repr(label))}")
     require(len(set(labels)) == len(labels), "a label stands twice")
-    shortest, longest = header["subword_lengths"]
+    shortest, longest = settings["shortest_subword"], settings["longest_subword"]
     require(1 <= shortest <= longest <= 64, f"subword lengths must be 1 to 64, but are {shortest} and {longest}")
     for name, is_sound, wanted in (
-        ("unknown_idf", 0 < header["unknown_idf"] < float("inf"), "above 0"),
-        ("fallback", header["fallback"] >= 0, "at least 0"),
-        ("max_topics", header["max_topics"] >= 0, "at least 0"),
-        ("min_known", 0 <= header["min_known"] <= 1, "from 0 to 1"),
-        ("max_mean_idf", header["max_mean_idf"] > 0, "above 0"),
+        ("unknown_idf", 0 < settings["unknown_idf"] < float("inf"), "above 0"),
+        ("fallback", settings["fallback"] >= 0, "at least 0"),
+        ("max_topics", settings["max_topics"] >= 0, "at least 0"),
+        ("min_known", 0 <= settings["min_known"] <= 1, "from 0 to 1"),
+        ("max_mean_idf", settings["max_mean_idf"] > 0, "above 0"),
     ):
-        require(is_sound, f"{name} must be {wanted}, but is {header[name]}")
+        require(is_sound, f"{name} must be {wanted}, but is {settings[name]}")
 
 
 def require(condition: bool, message: str) -> None:
@@ -248,101 +265,69 @@ def require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
-def _parse(data: bytes | mmap.mmap, path: str | Path, is_trusted: bool) -> Contents:
+def _arrays(data: bytes | mmap.mmap, is_trusted: bool) -> dict[str, memoryview]:
+    """Lay the arrays over the file; together they must fill it exactly."""
     require(sys.byteorder == "little", "this machine is big-endian, for which stance cannot lay out the arrays")
     require(len(data) >= PREFIX.size, f"expected at least {PREFIX.size} bytes, but it has {len(data)}")
-    magic, number, header_length, digest = PREFIX.unpack_from(data)
+    magic, number, n_arrays, digest = PREFIX.unpack_from(data)
     require(magic == MAGIC, f"expected it to begin with {MAGIC!r}, but it begins with {bytes(data[:8])!r}")
-    require(
-        number == FORMAT,
-        f"it has format {number}, and this version of stance reads format {FORMAT}: install a newer stance",
-    )
-    body = memoryview(data)[PREFIX.size :]
-    require(header_length <= min(len(body), MAX_HEADER), "the header is longer than the file or than 16 MiB")
-    is_whole = is_trusted or _sha256(body) == digest
+    remedy = "install a newer stance" if number > FORMAT else "that format was never released, so train it again"
+    require(number == FORMAT, f"it has format {number}, and this version of stance reads format {FORMAT}: {remedy}")
+    require(n_arrays == len(ARRAYS), f"expected {len(ARRAYS)} arrays, but it has {n_arrays}")
+    view = memoryview(data)
+    offset = PREFIX.size + LENGTHS.size
+    require(len(data) >= offset, f"expected at least {offset} bytes, but it has {len(data)}")
+    is_whole = is_trusted or _sha256(view[PREFIX.size :]) == digest
     require(is_whole, "its SHA-256 does not fit its content: the file is damaged")
-    require((PREFIX.size + header_length) % ALIGNMENT == 0, f"the arrays do not begin at a multiple of {ALIGNMENT}")
-    stored = _stored_header(_decoded(body[:header_length], "the header"))
-    shapes = _shapes(stored.pop("arrays"), len(body))
-    arrays = _arrays(body[header_length:], shapes)
-    for name in ("words", "subwords"):
-        _decoded(arrays[name], name)
-    header = _usable_header(stored)
-    check_header(header)
-    return Contents(header, arrays, shapes, data, path)
-
-
-def _stored_header(text: str) -> dict[str, Any]:
-    """Read the header and check its keys."""
-    try:
-        header = json.loads(text, parse_constant=_refuse)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"the header is not JSON: {error}") from None
-    require(isinstance(header, dict), "the header is not a JSON object")
-    require(set(header) == HEADER_KEYS, f"expected the header's keys to be {sorted(HEADER_KEYS)}")
-    assert isinstance(header, dict)
-    return header
-
-
-def _shapes(stored: object, size: int) -> dict[str, tuple[int, ...]]:
-    """Check that every array has a shape that could be one."""
-    require(isinstance(stored, dict) and list(stored) == sorted(ARRAYS), f"expected the arrays {sorted(ARRAYS)}")
-    assert isinstance(stored, dict)
-    for name in ARRAYS:
-        shape = stored[name]
-        require(
-            isinstance(shape, list)
-            and len(shape) in (1, 2)
-            and all(type(side) is int and 0 <= side <= size for side in shape),
-            f"the shape of {name} is not a list of whole numbers within the file's size, one or two of them",
-        )
-    return {name: tuple(stored[name]) for name in ARRAYS}
-
-
-def _arrays(body: memoryview, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, memoryview]:
-    """Lay the arrays over the body; together they must fill it exactly."""
     arrays = {}
-    offset = 0
-    for name, kind in ARRAYS.items():
+    for (name, kind), length in zip(ARRAYS.items(), LENGTHS.unpack_from(data, PREFIX.size), strict=True):
+        offset += -offset % ALIGNMENT
+        require(offset + length <= len(data), f"{name} goes beyond the end of the file")
         size = struct.calcsize(kind)
-        for side in shapes[name]:
-            size *= side
-        require(offset + size <= len(body), f"{name} goes beyond the end of the file")
-        arrays[name] = body[offset : offset + size].cast(kind)
-        offset += size + -size % ALIGNMENT
-    require(offset == len(body), f"expected {offset} bytes of arrays, but the file has {len(body)}")
+        require(length % size == 0, f"{name} has {length} bytes, which is no multiple of {size}")
+        arrays[name] = view[offset : offset + length].cast(kind)
+        offset += length
+    offset += -offset % ALIGNMENT
+    require(offset == len(data), f"expected {offset} bytes, but the file has {len(data)}")
     return arrays
 
 
-def _usable_header(stored: dict[str, Any]) -> dict[str, Any]:
-    """Check the types of the header's values."""
-    header: dict[str, Any] = {}
-    for name, kind in SCALARS.items():
-        value = stored[name]
-        shown = shorten(repr(value))
-        require(type(value) in (int, kind) and abs(value) < 1e308, f"{name} must be a number, but is {shown}")
-        header[name] = kind(value)
-    for name in LISTS:
-        names = stored[name]
-        require(isinstance(names, list) and all(isinstance(one, str) for one in names), f"{name} must be a list of str")
-        header[name] = tuple(names)
-    lengths = stored["subword_lengths"]
-    require(
-        isinstance(lengths, list) and len(lengths) == 2 and all(type(one) is int for one in lengths),
-        "subword_lengths must be two whole numbers",
-    )
-    require(isinstance(stored["card"], dict), "the card must be a JSON object")
+def _names(data: memoryview, name: str) -> tuple[str, ...]:
+    """Give the labels that stand in an array with line feeds between."""
+    return tuple(_decoded(data, name).split("\n")) if len(data) else ()
+
+
+def _settings(stored: memoryview) -> dict[str, Any]:
+    """Give the settings by name, whole numbers as such."""
+    require(len(stored) == len(SETTINGS), f"settings must hold {len(SETTINGS)} numbers, but holds {len(stored)}")
+    settings: dict[str, Any] = {}
+    for (name, kind), value in zip(SETTINGS.items(), stored, strict=True):
+        require(abs(value) < 1e308, f"{name} must be a number, but is {value}")
+        require(kind is float or value == int(value), f"{name} must be a whole number, but is {value}")
+        settings[name] = kind(value)
+    return settings
+
+
+def _card(data: memoryview) -> dict[str, Any]:
+    """Read the card; what could not be written again is not read."""
+    import json  # takes milliseconds to import
+
+    require(len(data) <= MAX_CARD, f"it is longer than {MAX_CARD} bytes")
+    card = json.loads(_decoded(data, "the card"), parse_constant=_refuse)
+    require(isinstance(card, dict), "it is not a JSON object")
     try:
-        _encoded(stored)  # what could not be written again is not read
+        _encoded(card)
     except ValueError:
-        raise ValueError("the header holds an infinite number or half a surrogate pair") from None
-    return {**header, "subword_lengths": tuple(lengths), "card": stored["card"]}
+        raise ValueError("it holds an infinite number or half a surrogate pair") from None
+    assert isinstance(card, dict)
+    return card
 
 
-def _encoded(header: Mapping[str, Any]) -> bytes:
-    """Give the JSON of `header`; raise ValueError where it holds what JSON in UTF-8 cannot."""
-    text = json.dumps(header, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8")
+def _encoded(card: object) -> bytes:
+    """Give the JSON of a card; raise ValueError where it holds what JSON in UTF-8 cannot."""
+    import json
+
+    return json.dumps(card, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _decoded(data: memoryview, name: str) -> str:
@@ -353,7 +338,7 @@ def _decoded(data: memoryview, name: str) -> str:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"the header holds {constant}, which is not JSON")
+    raise ValueError(f"it holds {constant}, which is not JSON")
 
 
 def _sha256(data: memoryview | bytes) -> bytes:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Iterator, Sequence
 
 from stance.errors import TextTypeError
+
+TYPE_CHECKING = False  # `typing` takes milliseconds to import
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["check_text", "check_texts", "paragraph_spans"]
 
@@ -15,9 +17,9 @@ WRAP_WIDTH = 132
 WRAPPED_SHARE = 0.6
 """A block is hard-wrapped when at least this share of its lines, but the last, had no room for the next word."""
 
-# Compiled when first used, which a cold start does without.
 LINE = r"[^\r\n\u2028\u2029]*(?:\r\n|[\r\n\u2028\u2029]|\Z)"
-SENTENCE_END = r"[.!?…。！？]['\"’”»)\]]*\Z"
+SENTENCE_ENDS = tuple(".!?…。！？")
+CLOSING = "'\"’”»)]"
 
 Span = tuple[int, int]
 
@@ -75,6 +77,8 @@ def paragraph_spans(text: str) -> list[Span]:
     >>> [text[start:end] for start, end in paragraph_spans(text)]
     ['One paragraph.', 'Another one.']
     """
+    import re  # which takes milliseconds, and one paragraph does without
+
     lines = [_stripped(text, match.start(), match.end()) for match in re.finditer(LINE, text)]
     width = _wrap_width([_columns(text, (start, end)) for start, end in lines if end > start])
     spans: list[Span] = []
@@ -132,7 +136,7 @@ def _wrapped_paragraphs(text: str, block: list[Span], width: int) -> Iterator[Sp
 
 def _ends_sentence(text: str, line: Span) -> bool:
     """Say whether `line` ends with the mark of a sentence's end, closing quotes and brackets aside."""
-    return re.search(SENTENCE_END, text[max(line[0], line[1] - 20) : line[1]]) is not None
+    return text[max(line[0], line[1] - 20) : line[1]].rstrip(CLOSING).endswith(SENTENCE_ENDS)
 
 
 def _is_indented(text: str, line: Span) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,7 +22,7 @@ from stance.results import Classification
 from stance.scoring import Scorer
 
 needs_kernel = pytest.mark.skipif(stance.backend() == "python", reason="the kernel was not built")
-LAY_OUT_AFTER = 64
+READY_AFTER = 32
 PIECES = [
     "the",
     "War",
@@ -50,16 +51,16 @@ nasty = st.one_of(
 
 
 def assert_same(parameters: Parameters, texts: Sequence[str]) -> None:
-    """The kernel gives the answers of NumPy: all at once, and one by one, before and after it laid out its records."""
+    """The kernel gives the answers of NumPy: all at once, and one by one, before and after it built its tables."""
     theirs = Scorer(parameters).score(texts)
     kernel = compiled.CompiledScorer(parameters.contents())
-    for ours in (kernel.score(texts), *(kernel.score(texts) for _ in range(LAY_OUT_AFTER // max(len(texts), 1) + 1))):
+    for ours in (kernel.score(texts), *(kernel.score(texts) for _ in range(READY_AFTER // max(len(texts), 1) + 1))):
         for name in ("decisions", "known", "mean_idf", "probabilities"):
             np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-9, atol=1e-9)
         for name in ("labels", "topics", "tones", "reasons", "n_tokens"):
             assert list(getattr(ours, name)) == list(getattr(theirs, name))
     for row, text in enumerate(texts):
-        assert repr(kernel.answer(text)) == repr(ours.row(row))
+        assert repr(kernel.classify(text)) == repr(ours.classification(row))
         assert Classification.of(ours.row(row)).topics == Classification.of(theirs.row(row)).topics
 
 
@@ -112,6 +113,43 @@ def test_subwords_of_any_length_score_the_same(tiny_model: stance.Model, lengths
 
 
 @needs_kernel
+def test_words_whose_subwords_add_up_to_more_than_a_chunk_can_hold_score_the_same(tiny_model: stance.Model) -> None:
+    from dataclasses import replace
+
+    from stance.features import subwords
+
+    word = "".join(chr(97 + place * place % 26) for place in range(400))
+    grams = tuple(sorted(set(subwords(word, 3, 5))))
+    parameters = replace(
+        tiny_model.parameters,
+        words=(word,),
+        pairs=np.zeros((0, 2), dtype=np.uint32),
+        idf=np.ones(1),
+        weights=np.full((1, len(tiny_model.labels)), 32767, dtype=np.int16),
+        subwords=grams,
+        subword_weights=np.full((len(grams), len(tiny_model.labels)), 32767, dtype=np.int16),
+    )
+    assert_same(parameters, [word, f"{word} " * 300, "short words"])
+
+
+@needs_kernel
+@pytest.mark.parametrize("n_topics", [1, 4, 7, 12, 20, 24, 25, 60])
+def test_any_number_of_labels_scores_the_same(n_topics: int) -> None:
+    generator = np.random.default_rng(n_topics)
+    words = [f"word{number}" for number in range(60)]
+    rows = pd.DataFrame(
+        {
+            "text": [" ".join(generator.choice(words, 12)) for _ in range(3 * n_topics)],
+            "topics": [f"topic {number % n_topics}" for number in range(3 * n_topics)],
+        }
+    )
+    with warnings.catch_warnings(action="ignore"):
+        model = stance.train(rows, progress=False)
+    assert len(model.topics) == n_topics
+    assert_same(model.parameters, [*rows["text"], "word1 word2 word1 word2 words", "", "word"])
+
+
+@needs_kernel
 def test_a_list_may_change_while_it_is_scored(default_model: stance.Model, paragraphs: pd.DataFrame) -> None:
     texts = paragraphs["text"].tolist() * 20
     expected = default_model.decision_function(texts)
@@ -142,8 +180,8 @@ def test_many_threads_give_the_answers_of_one(default_model: stance.Model, parag
     with ThreadPoolExecutor(16) as pool:
         for found in pool.map(lambda _: scorer.score(texts), range(64)):
             assert found == expected
-        for row, found in enumerate(pool.map(scorer.answer, texts)):
-            assert repr(found) == repr(expected.row(row))
+        for row, found in enumerate(pool.map(scorer.classify, texts)):
+            assert repr(found) == repr(expected.classification(row))
 
 
 @needs_kernel

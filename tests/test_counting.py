@@ -217,7 +217,7 @@ def test_training_and_scoring_see_the_same_features(tiny_model: stance.Model, pa
     assert [corpus.tokens[word] for word in vocabulary.words] == list(parameters.words)
     assert (vocabulary.pairs == parameters.pairs).all()
     assert [corpus.subwords[gram] for gram in vocabulary.subwords] == list(parameters.subwords)
-    terms = parameters.weights * parameters.weight_scale
+    terms = parameters.weights * parameters.weight_scale / vocabulary.idf[:, np.newaxis]
     inside = parameters.subword_weights * parameters.subword_scale / vocabulary.subword_units[:, np.newaxis]
     expected = vocabulary.transform(corpus, np.arange(len(texts))) @ np.vstack([terms, inside]) + parameters.intercept
     np.testing.assert_allclose(tiny_model.decision_function(texts), expected, atol=1e-5)

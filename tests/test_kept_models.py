@@ -14,8 +14,8 @@ import stance
 KEPT = sorted((FIXTURES / "models").glob("*.stance"))
 
 
-def test_there_is_a_kept_file_of_format_1() -> None:
-    assert (FIXTURES / "models" / "format-1.stance") in KEPT
+def test_there_is_a_kept_file_of_format_2() -> None:
+    assert (FIXTURES / "models" / "format-2.stance") in KEPT
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.name)

@@ -127,6 +127,15 @@ def test_nine_texts_are_too_few_and_ten_are_enough() -> None:
     assert model.card["cross_validation"]["n_rows"] == 10
 
 
+@pytest.mark.parametrize(("topic", "shown"), [("oil\ngas", r"'oil\\ngas'"), ("oil\ud800", r"'oil\\ud800'")])
+def test_labels_that_no_file_can_hold_are_refused(topic: str, shown: str) -> None:
+    rows = frame(text=["peace talks", "oil and gas"], topics=pd.Series(["peace", topic], dtype=object))
+    with pytest.raises(
+        stance.TrainingError, match=f"^expected labels of one line and of whole characters, but got {shown}$"
+    ):
+        stance.train(rows)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

@@ -46,9 +46,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"topics": many_labels(100_000)}, "expected 1 to 100000 labels, but got 100002"),
     ({"topics": ("yes",)}, "a label stands twice"),
     ({"tones": ("no", "no")}, "a label stands twice"),
-    ({"topics": ("",)}, "a label must not be empty or padded, but got ''"),
-    ({"topics": ("oil\n",)}, "a label must not be empty or padded, but got 'oil\\n'"),
-    ({"topics": (" " + "x" * 99,)}, f"a label must not be empty or padded, but got ' {'x' * 57}…"),
+    ({"topics": ("",)}, "a label must not be empty, padded or of two lines, but got ''"),
+    ({"topics": ("oil\n",)}, "a label must not be empty, padded or of two lines, but got 'oil\\n'"),
+    ({"topics": ("oil\ngas",)}, "a label must not be empty, padded or of two lines, but got 'oil\\ngas'"),
+    ({"topics": (" " + "x" * 99,)}, f"a label must not be empty, padded or of two lines, but got ' {'x' * 57}…"),
     ({"words": ("fired", "army")}, "the words are not sorted, each once"),
     ({"words": ("army", "army")}, "the words are not sorted, each once"),
     ({"words": ("", "army")}, "one of the words is empty"),
@@ -68,7 +69,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"idf": np.ones(2)}, "idf must be float64 of shape (3,), but is float64 of shape (2,)"),
     ({"idf": np.ones(3, np.float32)}, "idf must be float64 of shape (3,), but is float32 of shape (3,)"),
     ({"idf": np.array([1.0, 0.0, 1.0])}, "idf holds a number that is not above 0"),
-    ({"idf": np.array([1.0, 1e-101, 1.0])}, "idf holds a number below 1e-100"),
+    ({"idf": np.array([1.0, 1e-61, 1.0])}, "idf holds a number below 1e-60"),
     ({"weights": np.ones((2, 3), np.int16)}, "weights must be int16 of shape (3, 3), but is int16 of shape (2, 3)"),
     ({"weights": np.ones((3, 3))}, "weights must be int16 of shape (3, 3), but is float64 of shape (3, 3)"),
     (
@@ -136,7 +137,7 @@ def test_what_does_not_fit_is_refused_with_the_reason(changes: dict[str, Any], m
 def test_numbers_that_are_not_finite_or_could_overflow_are_refused(name: str) -> None:
     for number in (NAN, INF, -INF):
         assert complaint(with_number(name, number)) == f"{name} holds a number that is not finite"
-    assert complaint(with_number(name, 1.1e100)) == f"{name} holds a number beyond 1e+100"
+    assert complaint(with_number(name, 1.1e60)) == f"{name} holds a number beyond 1e+60"
 
 
 @pytest.mark.parametrize("name", RULE_FLOATS)
@@ -151,8 +152,8 @@ def test_a_model_checks_its_parameters() -> None:
         stance.Model(replace(SOUND, topics=("yes",)))
 
 
-@pytest.mark.parametrize("idf", [1e-100, 1.0, 1e100])
-@pytest.mark.parametrize("large", [1.0, -1e100, 1e100])
+@pytest.mark.parametrize("idf", [1 / 1e60, 1.0, 1e60])
+@pytest.mark.parametrize("large", [1.0, -1e60, 1e60])
 def test_the_most_extreme_numbers_allowed_give_finite_answers(idf: float, large: float) -> None:
     """Warnings are errors here, so nothing overflows on the way either."""
     rule = replace(RULE, topic_slope=np.full(1, large), tone_matrix=np.array([[large, -large], [large, large]]))
@@ -195,5 +196,5 @@ def test_quantising_is_within_half_a_unit(weights: np.ndarray) -> None:
 def test_quantising_uses_the_whole_range_and_can_be_repeated(weights: np.ndarray) -> None:
     integers, unit = quantise(weights)
     largest = np.abs(weights).max(axis=0)
-    assert (np.abs(integers).max(axis=0)[largest > 1e-100] == 32767).all()
+    assert (np.abs(integers).max(axis=0)[largest > 1e-60] == 32767).all()
     assert (quantise(integers * unit)[0] == integers).all()
