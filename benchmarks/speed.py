@@ -117,12 +117,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figures = measure(systems, options.single_texts, options.repeats)
         question = {"texts": sample, "n_single": options.single_texts, "repeats": options.repeats}
         (figures[WITHOUT_KERNEL],) = ask_without_kernel("benchmarks.speed", "measure_stance", [question])
-        model_file = Path(folder) / "fasttext.bin"
-        models[FASTEST].save_model(str(model_file))
+        files = {name: Path(folder) / f"{number}.bin" for number, name in enumerate(models)}
+        for name, model in models.items():
+            model.save_model(str(files[name]))
         rows = [
             *between_systems(figures),
             *inside_stance(sample, options.repeats),
-            *cold_starts(python, sample[0], model_file, options.repeats),
+            *cold_starts(python, sample[0], files, options.repeats),
         ]
     results = {
         "conditions": conditions("fasttext-wheel", "vaderSentiment"),
@@ -208,21 +209,20 @@ def inside_stance(texts: list[str], repeats: int) -> list[Comparison]:
     ]
 
 
-def cold_starts(python: str, text: str, fasttext_file: Path, repeats: int) -> list[Comparison]:
+def cold_starts(python: str, text: str, fasttext_files: dict[str, Path], repeats: int) -> list[Comparison]:
     """Compare new processes up to their first answer."""
     line = " ".join(text.splitlines()) + "\n"
-    codes = {
-        "stance": f"import stance; stance.classify({text!r})",
-        "python": "pass",
-        "fasttext": "import fasttext; "
-        f"fasttext.load_model({str(fasttext_file)!r}).f.predict({line!r}, 1, 0.0, 'strict')",
+    codes = {"stance": f"import stance; stance.classify({text!r})", "python": "pass"}
+    codes |= {
+        name: f"import fasttext; fasttext.load_model({str(file)!r}).f.predict({line!r}, 1, 0.0, 'strict')"
+        for name, file in fasttext_files.items()
     }
     ways = {name: partial(run_cold, python, code) for name, code in codes.items()}
     ms = {name: seconds * 1e3 for name, seconds in median_seconds(ways, 3 * repeats).items()}
     what = "a new process to its first answer, ms"
     return [
         Comparison(what, ms["stance"], "`python -c pass`", ms["python"], 3, is_overhead=True),
-        Comparison(what, ms["stance"], FASTEST, ms["fasttext"], 10),
+        *(Comparison(what, ms["stance"], name, ms[name], 10) for name in fasttext_files),
     ]
 
 

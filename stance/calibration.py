@@ -15,6 +15,8 @@ MIN_EXAMPLES = 5
 """A label with fewer texts for it, or against it, is too rare to have its own calibration and threshold."""
 UNTUNED_THRESHOLD = 0.5
 NEVER = 2.0
+NEWTON_STEPS = 100
+SMALLEST_STEP = 1e-9
 
 
 def fit_rule(decisions: NDArray[np.float64], targets: Targets, max_topics: int) -> DecisionRule:
@@ -72,15 +74,31 @@ def two_columns(
 
 
 def _platt(decisions: NDArray[np.float64], truth: NDArray[np.bool_]) -> tuple[float, float]:
-    """Fit P = expit(slope * decision + offset) with Platt's softened targets."""
+    """Fit P = expit(slope * decision + offset) with Platt's softened targets.
+
+    By Newton's method with a line search (H.-T. Lin, C.-J. Lin and R. Weng, 2007): two numbers need no general solver.
+    """
     n_true = int(truth.sum())
     n_false = len(truth) - n_true
     target = np.where(truth, (n_true + 1) / (n_true + 2), 1 / (n_false + 2))
-    both = np.concatenate([decisions, decisions])[:, np.newaxis]
-    outcome = np.repeat([1, 0], len(decisions))
-    head = LogisticRegression(C=1e6, max_iter=1000).fit(both, outcome, np.concatenate([target, 1 - target]))
+    columns = np.column_stack([decisions, np.ones(len(decisions))])
+
+    def loss(line: NDArray[np.float64]) -> float:
+        values = columns @ line
+        return float((np.logaddexp(0, values) - target * values).sum())
+
+    line, least = np.zeros(2), loss(np.zeros(2))
+    for _ in range(NEWTON_STEPS):
+        given = 0.5 + 0.5 * np.tanh(0.5 * (columns @ line))
+        curvature = columns.T @ (columns * (given * (1 - given))[:, np.newaxis]) + 1e-12 * np.eye(2)
+        step = np.linalg.solve(curvature, columns.T @ (given - target))
+        while (found := loss(line - step)) > least and np.abs(step).max() > SMALLEST_STEP:
+            step = step / 2
+        if np.abs(step).max() <= SMALLEST_STEP:
+            break
+        line, least = line - step, found
     # A falling line would turn the head's order round; with so little data a flat one is the most to be believed.
-    return max(float(head.coef_[0, 0]), 1e-3), float(head.intercept_[0])
+    return max(float(line[0]), 1e-3), float(line[1])
 
 
 def _matrix_scaling(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from joblib import delayed
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -164,13 +164,12 @@ def fit(
     labelled = _usable(labelled).ordered()
     topic_names, tone_names = _label_names(labelled)
     targets, _ = Targets.of(labelled, topic_names, tone_names)
-    folds = folds_of(labelled, random_state)
+    n_texts = len(labelled)
+    subword_lengths = SUBWORD_LENGTHS_OF_MANY if n_texts > MANY_ROWS else SUBWORD_LENGTHS
+    reading = delayed(Corpus.read)(labelled.texts, subword_lengths), delayed(folds_of)(labelled, random_state)
+    corpus, folds, digest = Parallel(n_jobs, prefer="threads")([*reading, delayed(labelled.digest)()])
     _warn_of_contradictions(labelled)
     _warn_of_rare_labels(labelled, targets, topic_names, tone_names, bool(folds))
-    n_texts = len(labelled)
-    is_many = n_texts > MANY_ROWS
-    subword_lengths = SUBWORD_LENGTHS_OF_MANY if is_many else SUBWORD_LENGTHS
-    corpus = Corpus.read(labelled.texts, subword_lengths)
     if not corpus.tokens:
         raise TrainingError(f"expected texts with words, but none of the {n_texts} has one of two or more letters")
     trainer = Trainer(corpus, targets, 1 if n_texts < SMALL else 2, n_jobs, at_once=True)
@@ -193,7 +192,7 @@ def fit(
             validation = _cross_validation(labelled, unseen, targets, max_topics, topic_names, tone_names)
         steps.update()
     card: dict[str, Any] = {
-        "data": {"rows": n_texts, "sha256": labelled.digest()},
+        "data": {"rows": n_texts, "sha256": digest},
         "settings": {"C": dict(zip(("topics", "tone"), strengths, strict=True)), "random_state": random_state},
     }
     if validation is not None:
