@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ except ImportError:  # there was no C compiler when stance was installed
 
 __all__ = ["DEFAULT_STRENGTH", "Fold", "Trainer", "Unseen"]
 
+PARTS = 8
+"""Texts that share a vocabulary are counted in so many parts."""
 MAX_TERMS = 200_000
 """Of the words, of the pairs and of the subwords, the most that a model keeps."""
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
@@ -108,6 +110,8 @@ class Trainer:
     at_once : bool
         Whether all heads are fitted at once by the compiled solver, where there is one, instead of one by one by
         scikit-learn.
+    shared : tuple of (Vocabulary, csr_array), optional
+        A vocabulary for every fit and the features of all texts, so that no fit has to count them again.
     """
 
     corpus: Corpus
@@ -115,11 +119,25 @@ class Trainer:
     min_df: int
     n_jobs: int
     at_once: bool = False
+    shared: tuple[Vocabulary, sparse.csr_array] | None = None
+
+    def sharing(self) -> Trainer:
+        """Give a trainer that counts all texts once, several parts of them at the same time, for all its fits."""
+        rows = np.arange(len(self.corpus.lengths))
+        vocabulary = Vocabulary.fit(self.corpus, rows, self.min_df, MAX_TERMS)
+        jobs = [delayed(vocabulary.transform)(self.corpus, part) for part in np.array_split(rows, PARTS)]
+        return replace(self, shared=(vocabulary, sparse.vstack(list(self.together(jobs)), format="csr")))
+
+    def _features(self, vocabulary: Vocabulary, rows: NDArray[np.int64]) -> sparse.csr_array:
+        if self.shared is None:
+            return vocabulary.transform(self.corpus, rows)
+        features = self.shared[1]
+        return features if len(rows) == features.shape[0] else features[rows]
 
     def fit(self, rows: NDArray[np.int64], strengths: tuple[float, float]) -> tuple[Vocabulary, Heads]:
         """Fit on some rows; the heads' weights have shape (n_features, n_labels)."""
-        vocabulary = Vocabulary.fit(self.corpus, rows, self.min_df, MAX_TERMS)
-        features = vocabulary.transform(self.corpus, rows)
+        vocabulary = self.shared[0] if self.shared else Vocabulary.fit(self.corpus, rows, self.min_df, MAX_TERMS)
+        features = self._features(vocabulary, rows)
         return vocabulary, self._heads(features, self.targets.take(rows), strengths)
 
     def hold_out(
@@ -127,7 +145,7 @@ class Trainer:
     ) -> Unseen:
         """Fit on some rows and score others."""
         vocabulary, (weights, intercepts) = self.fit(train_rows, strengths)
-        decisions = vocabulary.transform(self.corpus, test_rows) @ weights + intercepts
+        decisions = self._features(vocabulary, test_rows) @ weights + intercepts
         known, mean_idf = vocabulary.familiarity(self.corpus, test_rows)
         return Unseen(test_rows, np.zeros(len(test_rows), dtype=np.int64), decisions, known, mean_idf)
 

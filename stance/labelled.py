@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -76,15 +77,17 @@ class Labelled:
     def ordered(self) -> Labelled:
         """Give the rows sorted by what they hold, so that their order in the table does not count."""
 
-        def content(row: int) -> tuple[Any, ...]:
+        def rest(row: int) -> tuple[Any, ...]:
             return (
-                self.texts[row],
                 self.topics[row] if self.topics is not None else (),
                 (self.tones[row] or "") if self.tones is not None else "",
                 self.groups[row] if self.groups is not None else "",
             )
 
-        return self.take(sorted(range(len(self)), key=content))
+        rows: Iterable[int] = range(len(self))
+        if len(set(self.texts)) < len(self):
+            rows = sorted(rows, key=rest)
+        return self.take(sorted(rows, key=self.texts.__getitem__))
 
     def documents(self) -> list[str]:
         """Give what each row must share a fold with: its group, or its text but for case and white space."""
@@ -240,11 +243,18 @@ def split_labels(value: object) -> tuple[str, ...]:
     ()
     """
     if isinstance(value, str):
-        parts: Iterable[object] = value.split(SEPARATOR)
-    elif hasattr(value, "__iter__") and not isinstance(value, bytes | Mapping):
-        parts = value
-    else:
-        parts = [value]
+        return _split_cell(value)
+    has_parts = hasattr(value, "__iter__") and not isinstance(value, bytes | Mapping)
+    return _names_of(value if has_parts else [value])  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=10_000)
+def _split_cell(cell: str) -> tuple[str, ...]:
+    """Give the labels of a cell with text; the same few cells come again and again."""
+    return _names_of(cell.split(SEPARATOR))
+
+
+def _names_of(parts: Iterable[object]) -> tuple[str, ...]:
     return tuple(sorted({name for name in map(_name_of, parts) if name}))
 
 

@@ -231,6 +231,19 @@ def test_the_search_works_with_all_heads_at_once(noise: float) -> None:
 
 
 @needs_compiler
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_features_that_are_shared_are_those_that_a_fit_would_count(n_jobs: int) -> None:
+    sharing = replace(AT_ONCE, n_jobs=n_jobs).sharing()
+    vocabulary, features = sharing.shared or pytest.fail("nothing is shared")
+    assert (features != vocabulary.transform(CORPUS, ROWS)).nnz == 0
+    for one, other in zip(sharing.fit(ROWS, (3.0, 3.0))[1], AT_ONCE.fit(ROWS, (3.0, 3.0))[1], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert sharing.fit(FOLD[0], (3.0, 3.0))[0] is vocabulary
+    shared, own = (trainer.hold_out(*FOLD, (3.0, 3.0)).decisions for trainer in (sharing, AT_ONCE))
+    np.testing.assert_allclose(expit(shared), expit(own), atol=0.1)
+
+
+@needs_compiler
 def test_fits_at_the_same_time_are_the_fits_one_after_the_other() -> None:
     jobs = [delayed(AT_ONCE.fit)(rows, (10.0, 10.0)) for rows in (ROWS, *FOLD)]
     both = [list(replace(AT_ONCE, n_jobs=n_jobs).together(jobs)) for n_jobs in (1, 2)]
