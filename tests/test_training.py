@@ -12,6 +12,7 @@ from conftest import FIXTURES
 import stance
 from stance.taxonomy import TONES, TOPICS
 from training import build
+from training.robustness import COUNTRIES, country_shifts, reversals
 
 LABELS = pd.read_csv(build.ROOT / "training" / "labels.csv", keep_default_na=False)
 SOURCES = pd.read_csv(build.ROOT / "training" / "sources.csv")
@@ -89,3 +90,23 @@ def test_the_shipped_model_is_as_good_as_is_promised() -> None:
     assert scores["tone"]["macro_f1"] >= 0.71
     assert scores["topics"]["calibration_error"] <= 0.04
     assert scores["tone"]["calibration_error"] <= 0.04
+
+
+def test_reversed_sentences_are_pairs_of_their_kind() -> None:
+    pairs = pd.read_csv(FIXTURES / "reversals.csv")
+    assert len(pairs) >= 150
+    assert pairs["kind"].value_counts().min() >= 20
+    both = pd.concat([pairs["cooperative"], pairs["tense"]])
+    assert both.is_unique
+    for one, other in zip(pairs["cooperative"].str.split(), pairs["tense"].str.split(), strict=True):
+        assert len(set(one) & set(other)) >= 3
+
+
+def test_the_shipped_model_orders_reversed_sentences_and_looks_past_countries(default_model: stance.Model) -> None:
+    table = reversals(default_model)
+    assert table.loc["all", "pairs"] == table["pairs"].drop("all").sum() >= 150
+    assert table.loc["all", "ordered"] >= 0.85
+    shifts = country_shifts(default_model)
+    assert set(shifts.index) == set(COUNTRIES)
+    assert 0 < shifts["median"].median() < 0.1
+    assert shifts["median"].is_monotonic_decreasing

@@ -10,6 +10,7 @@ import pandas as pd
 import stance
 from stance.evaluation import Coverage, Report
 from stance.learning import CrossValidation
+from training.robustness import country_shifts, reversals
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 
@@ -61,6 +62,7 @@ def card_text(
         _summary(everything),
         "## What it was tried on",
         _abstention(model),
+        _robustness(model),
         "## How it was built",
         "Words and pairs of words weighted by sublinear TF-IDF, character 3-to-5-grams inside words by linear TF-IDF; "
         "one L2-penalised logistic regression a topic, a multinomial one for tone; the penalty chosen by log-loss; "
@@ -158,6 +160,20 @@ def _abstention(model: stance.Model) -> str:
         f"answer to {sum(silent)} of them. `fixtures/off-topic.csv`, {len(off_topic)} English texts that are no public "
         f"affairs (recipes, match reports, code, verse, diaries): {sum(plain)} get no topic or `culture` alone, "
         f"{sum(neutral)} are neutral or get no answer."
+    )
+
+
+def _robustness(model: stance.Model) -> str:
+    pairs = reversals(model)
+    shifts = country_shifts(model)
+    kinds = ", ".join(f"{kind} {share:.0%}" for kind, share in pairs["ordered"].drop("all").items())
+    worst = ", ".join(f"{name} {row['median']:.2f} ({row['shift']:+.2f})" for name, row in shifts.head(3).iterrows())
+    return (
+        f"`fixtures/reversals.csv`, {pairs.loc['all', 'pairs']} pairs of sentences that differ in what turns their "
+        "tone round (signed, rejected; lifted, imposed; with and without a not): the cooperative one has the greater "
+        f"tone score in {pairs.loc['all', 'ordered']:.0%} ({kinds}). Another country's name in the same paragraph "
+        f"moves the tone score by {shifts['median'].median():.2f} in the median; most by {worst}, in brackets the mean "
+        "direction. `python -m training.robustness` has the whole tables."
     )
 
 
