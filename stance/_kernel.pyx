@@ -310,7 +310,7 @@ cdef class Kernel:
         cdef Py_ssize_t n_words = self.plain.words.count, n_pairs = self.plain.pairs.count, row, j
         cdef Py_ssize_t width = (self.n_labels + 3) // 4 * 4  # so that all is aligned
         cdef Py_ssize_t of_pair = width * sizeof(int16_t) + sizeof(double), of_word = of_pair + width * sizeof(int32_t)
-        cdef Py_ssize_t of_gram = max(width, (self.n_labels + 7) // 8 * 8) * sizeof(int16_t)
+        cdef Py_ssize_t of_gram = (self.n_labels + 7) // 8 * 8 * sizeof(int16_t)
         cdef uint8_t* record
         cdef double largest = 0
         cdef Work* work = new_work(self.n_labels)
