@@ -6,8 +6,11 @@ import gc
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from time import perf_counter
+from typing import TypeVar
 
-__all__ = ["call_seconds", "median_seconds", "p50_seconds"]
+__all__ = ["median_seconds", "p50_seconds", "timed"]
+
+Result = TypeVar("Result")
 
 
 def median_seconds(ways: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
@@ -26,7 +29,7 @@ def median_seconds(ways: Mapping[str, Callable[[], object]], repeats: int) -> di
     """
     for way in ways.values():
         way()
-    rounds = [{name: call_seconds(way) for name, way in ways.items()} for _ in range(repeats)]
+    rounds = [{name: timed(way)[0] for name, way in ways.items()} for _ in range(repeats)]
     return {name: median(seconds[name] for seconds in rounds) for name in ways}
 
 
@@ -52,15 +55,15 @@ def p50_seconds(ways: Mapping[str, tuple[Callable[[str], object], Sequence[str]]
     return {name: median(seconds[name] for seconds in rounds) for name in ways}
 
 
-def call_seconds(way: Callable[[], object]) -> float:
-    """Time one call, without the garbage collector."""
+def timed(work: Callable[[], Result]) -> tuple[float, Result]:
+    """Time one call, without the garbage collector, and give the seconds and what it gave."""
     gc.collect()
     gc.disable()
     start = perf_counter()
-    way()
+    result = work()
     seconds = perf_counter() - start
     gc.enable()
-    return seconds
+    return seconds, result
 
 
 def _each_seconds(call: Callable[[str], object], texts: Sequence[str]) -> list[float]:

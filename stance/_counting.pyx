@@ -49,7 +49,7 @@ cdef extern from *:
 cdef enum:
     NONE = -1
     AHEAD = 6     # tokens by which fetching from memory runs ahead
-    SLICE = 1024  # texts that are read at a time, between two of which Python may do other things
+    SLICE = 4096  # texts that are read at a time, before other threads are asked for the GIL again
 
 
 cdef inline uint64_t mix(uint64_t key) noexcept nogil:

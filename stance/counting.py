@@ -27,7 +27,7 @@ try:
 except ImportError:  # there was no C compiler when stance was installed
     compiled = None
 
-__all__ = ["Corpus", "Vocabulary"]
+__all__ = ["Corpus", "Vocabulary", "matrix_of"]
 
 SUBWORD_LENGTHS = (3, 5)
 """Least and greatest number of characters of a subword, the two spaces around the token included."""
@@ -147,7 +147,7 @@ class Vocabulary:
         """
         shape = (len(rows), len(self.idf) + len(self.subwords))
         if compiled is not None:
-            return _matrix(self._weighed(corpus, rows), shape)
+            return matrix_of(self._weighed(corpus, rows), shape)
         terms = self._term_counts(corpus, rows)
         terms.data = (1.0 + np.log(terms.data, dtype=np.float64)) * self.idf[terms.indices]
         norms = np.sqrt(np.bincount(_row_of(terms), weights=terms.data**2, minlength=len(rows)))
@@ -232,7 +232,7 @@ def _counted(stream: NDArray[np.int32], bounds: NDArray[np.int64], n_columns: in
     """Count the numbers of each row."""
     shape = (len(bounds) - 1, n_columns)
     if compiled is not None:
-        return _matrix(compiled.count(stream, bounds, n_columns), shape)
+        return matrix_of(compiled.count(stream, bounds, n_columns), shape)
     counts = sparse.csr_array((np.ones(len(stream), dtype=np.float32), stream.copy(), bounds.copy()), shape=shape)
     counts.sum_duplicates()
     return counts
@@ -269,7 +269,7 @@ def _places(n: int, chosen: NDArray[np.int64]) -> NDArray[np.int32]:
     return place
 
 
-def _matrix(parts: Parts, shape: tuple[int, int]) -> sparse.csr_array:
+def matrix_of(parts: Parts, shape: tuple[int, int]) -> sparse.csr_array:
     """Give a sparse matrix over three arrays; SciPy would copy columns that have another type than starts."""
     values, columns, starts = parts
     starts_type = np.int32 if len(columns) < 1 << 31 else np.int64

@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from stance.calibration import two_columns
-from stance.counting import Corpus, Vocabulary
+from stance.counting import Corpus, Vocabulary, matrix_of
 from stance.labelled import Targets
 
 try:
@@ -121,12 +121,19 @@ class Trainer:
     at_once: bool = False
     shared: tuple[Vocabulary, sparse.csr_array] | None = None
 
-    def sharing(self) -> Trainer:
+    def vocabulary(self, rows: NDArray[np.int64]) -> Vocabulary:
+        """Choose the vocabulary from some texts."""
+        return Vocabulary.fit(self.corpus, rows, self.min_df, MAX_TERMS)
+
+    def sharing(self, vocabulary: Vocabulary) -> Trainer:
         """Give a trainer that counts all texts once, several parts of them at the same time, for all its fits."""
-        rows = np.arange(len(self.corpus.lengths))
-        vocabulary = Vocabulary.fit(self.corpus, rows, self.min_df, MAX_TERMS)
-        jobs = [delayed(vocabulary.transform)(self.corpus, part) for part in np.array_split(rows, PARTS)]
-        return replace(self, shared=(vocabulary, sparse.vstack(list(self.together(jobs)), format="csr")))
+        rows = np.array_split(np.arange(len(self.corpus.lengths)), PARTS)
+        parts = list(self.together(delayed(vocabulary.transform)(self.corpus, part) for part in rows))
+        starts = np.concatenate([[0], np.cumsum(np.concatenate([np.diff(part.indptr) for part in parts]))])
+        arrays = [[part.data for part in parts], [part.indices for part in parts]]
+        data, indices = self.together(delayed(np.concatenate)(array) for array in arrays)
+        shape = (len(self.corpus.lengths), parts[0].shape[1])
+        return replace(self, shared=(vocabulary, matrix_of((data, indices, starts), shape)))
 
     def _features(self, vocabulary: Vocabulary, rows: NDArray[np.int64]) -> sparse.csr_array:
         if self.shared is None:
@@ -136,7 +143,7 @@ class Trainer:
 
     def fit(self, rows: NDArray[np.int64], strengths: tuple[float, float]) -> tuple[Vocabulary, Heads]:
         """Fit on some rows; the heads' weights have shape (n_features, n_labels)."""
-        vocabulary = self.shared[0] if self.shared else Vocabulary.fit(self.corpus, rows, self.min_df, MAX_TERMS)
+        vocabulary = self.shared[0] if self.shared else self.vocabulary(rows)
         features = self._features(vocabulary, rows)
         return vocabulary, self._heads(features, self.targets.take(rows), strengths)
 
@@ -156,7 +163,7 @@ class Trainer:
         frequent = np.argsort(-self.targets.topics[train_rows].sum(axis=0), kind="stable")[:SEARCH_TOPICS]
         targets = Targets(self.targets.topics[:, frequent], self.targets.tones, self.targets.n_tones)
         trainer = Trainer(self.corpus, targets, self.min_df, self.n_jobs, self.at_once)
-        vocabulary = Vocabulary.fit(self.corpus, train_rows, self.min_df, MAX_TERMS)
+        vocabulary = self.vocabulary(train_rows)
         train_features, test_features = (vocabulary.transform(self.corpus, rows) for rows in (train_rows, test_rows))
         truth = targets.take(test_rows)
 

@@ -176,8 +176,11 @@ def fit(
     disable = None if progress is None else not progress
     # One thread a fit: sums then do not depend on the number of threads.
     with tqdm(total=len(folds) + 2, desc="training", leave=False, disable=disable) as steps, threadpool_limits(1):
-        strengths = trainer.search(folds[0], random_state) if folds else (DEFAULT_STRENGTH, DEFAULT_STRENGTH)
-        trainer = trainer.sharing() if n_texts > MANY_ROWS else trainer
+        first = [delayed(trainer.search)(fold, random_state) for fold in folds[:1]]
+        first += [delayed(trainer.vocabulary)(np.arange(n_texts))] if n_texts > MANY_ROWS else []
+        found = list(trainer.together(first))
+        strengths = found.pop(0) if folds else (DEFAULT_STRENGTH, DEFAULT_STRENGTH)
+        trainer = trainer.sharing(*found) if found else trainer
         steps.update()
         unseen = Unseen.empty(len(topic_names) + len(tone_names))
         jobs = [delayed(trainer.hold_out)(*fold, strengths) for fold in folds]

@@ -12,6 +12,7 @@ from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from stance import calibration
 from stance.calibration import MIN_EXAMPLES, fit_rule, two_columns
 from stance.decision import DecisionRule
 from stance.evaluation import expected_calibration_error
@@ -117,6 +118,15 @@ def test_the_line_fits_the_softened_targets_of_platt() -> None:
         # At the minimum of the log-loss both of its derivatives vanish.
         assert missed.sum() == pytest.approx(0, abs=1e-2)
         assert (missed * decisions[:, topic]).sum() == pytest.approx(0, abs=1e-2)
+
+
+def test_a_line_that_is_not_yet_found_is_the_best_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    decisions, targets = examples(3)
+    found = fit_rule(decisions, targets, 4)
+    monkeypatch.setattr(calibration, "NEWTON_STEPS", 1)
+    begun = fit_rule(decisions, targets, 4)
+    assert (begun.topic_slope > 1e-3).all()
+    assert (begun.topic_slope < found.topic_slope).any()
 
 
 def test_topics_are_calibrated_on_new_texts() -> None:

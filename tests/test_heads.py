@@ -233,7 +233,8 @@ def test_the_search_works_with_all_heads_at_once(noise: float) -> None:
 @needs_compiler
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_features_that_are_shared_are_those_that_a_fit_would_count(n_jobs: int) -> None:
-    sharing = replace(AT_ONCE, n_jobs=n_jobs).sharing()
+    trainer = replace(AT_ONCE, n_jobs=n_jobs)
+    sharing = trainer.sharing(trainer.vocabulary(ROWS))
     vocabulary, features = sharing.shared or pytest.fail("nothing is shared")
     assert (features != vocabulary.transform(CORPUS, ROWS)).nnz == 0
     for one, other in zip(sharing.fit(ROWS, (3.0, 3.0))[1], AT_ONCE.fit(ROWS, (3.0, 3.0))[1], strict=True):
