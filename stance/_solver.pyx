@@ -21,7 +21,7 @@ given are their means over the last pass.
 """
 
 from libc.math cimport expf, fabsf
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
@@ -51,7 +51,8 @@ __all__ = ["fit"]
 cdef enum:
     LANES = 16       # outputs that are added up at a time, in registers; their weights fill one line of the cache
     AHEAD = 12       # features by which fetching from memory runs ahead
-    NEWTON_STEPS = 12
+    NEWTON_STEPS = 24
+    LONGEST_STEP = 2  # of a decision value
 
 
 cdef inline float sigmoid(float value) noexcept nogil:
@@ -78,7 +79,7 @@ cdef float solve_topic(float decision, float before, float step) noexcept nogil:
     return p
 
 
-cdef bint solve_topics(const float* decisions, const uint8_t* truth, Py_ssize_t n, float strength, float length,
+cdef bint solve_topics(const float* decisions, const float* truth, Py_ssize_t n, float strength, float length,
                        float close, float* residuals, float* change) noexcept nogil:
     """Give a row the residuals that are right, and what they change of the weights; say whether any did."""
     cdef float before, p
@@ -112,7 +113,7 @@ cdef bint solve_tones(const float* decisions, Py_ssize_t n, float strength, floa
 
     They are the p of z + step * p(z) = decisions + step * before, for all z together.
     """
-    cdef float step = strength * length, error, along, bent, largest = 0
+    cdef float step = strength * length, error, along, bent, shorter, largest = 0
     cdef Py_ssize_t j
     cdef int i
     softmax(decisions, n, p)
@@ -131,11 +132,12 @@ cdef bint solve_tones(const float* decisions, Py_ssize_t n, float strength, floa
         along *= step / (1 - step * bent)
         for j in range(n):
             error = values[j] + step * p[j] - decisions[j] - step * before[j]
-            error = (error + along * p[j]) / (1 + step * p[j])
-            # Short steps cannot run away; the equation has one solution and each step leads down to it.
-            error = min(max(error, -4), 4)
-            values[j] -= error
-            largest = max(largest, fabsf(error))
+            change[j] = (error + along * p[j]) / (1 + step * p[j])
+            largest = max(largest, fabsf(change[j]))
+        # Short steps cannot run away; the equation has one solution and each step leads down to it.
+        shorter = min(1, LONGEST_STEP / largest) if largest > 0 else 1
+        for j in range(n):
+            values[j] -= shorter * change[j]
         softmax(values, n, p)
         if largest < 1e-3:
             break
@@ -176,7 +178,7 @@ cdef inline uint64_t next_random(uint64_t* state) noexcept nogil:
 
 
 def fit(const float[::1] data not None, const int32_t[::1] indices not None, const int64_t[::1] indptr not None,
-        const uint8_t[:, ::1] topics not None, const int64_t[::1] tones not None,
+        const float[:, ::1] topics not None, const float[:, ::1] tones not None, const float[::1] counts not None,
         Py_ssize_t n_features, double topic_strength, double tone_strength, int passes, double tolerance):
     """Fit all heads.
 
@@ -184,12 +186,15 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
     ----------
     data, indices, indptr : buffers
         The features, a sparse matrix by rows.
-    topics : buffer of uint8, shape (n_rows, n_topics)
-    tones : buffer of int64, shape (n_rows,)
-        The tone of each row, -1 where it has none.
+    topics : buffer of float32, shape (n_rows, n_topics)
+        The truth of each topic: 0, 1, or a probability between.
+    tones : buffer of float32, shape (n_rows, n_tones)
+        The truth of each tone, 1 in all; or 0 in all in a row without a tone.
+    counts : buffer of float32, shape (n_rows,)
+        How many rows each row counts as.
     n_features : int
     topic_strength, tone_strength : float
-        C of the topics and of the tones; 0 where there are no tones.
+        C of the topics and of the tones.
     passes : int
         The most passes over the rows.
     tolerance : float
@@ -202,12 +207,13 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
         The weights, those of the topics first; the last row holds the intercepts.
     """
     cdef Py_ssize_t n_rows = indptr.shape[0] - 1, n_topics = topics.shape[1]
-    cdef Py_ssize_t n_tones = 1 + int(np.asarray(tones).max()) if tone_strength > 0 else 0
+    cdef Py_ssize_t n_tones = tones.shape[1]
     cdef Py_ssize_t blocks = (n_topics + n_tones + LANES - 1) // LANES, stride = LANES * blocks
     cdef Py_ssize_t i, j, k, row, block, begin, end
     cdef float[:, ::1] weights = _zeros(n_features + 1, stride)
     cdef int32_t[::1] order = np.arange(n_rows, dtype=np.int32)
     cdef float[::1] lengths = np.empty(n_rows, dtype=np.float32)
+    cdef const unsigned char[::1] has_tone = np.asarray(tones).any(axis=1).view(np.uint8)
     # What each row has put into the weights: its probabilities less the truth.
     cdef float[:, ::1] residuals = _zeros(n_rows, stride)
     cdef double[::1] means = np.empty(stride)
@@ -250,14 +256,16 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
                     for block in range(blocks):
                         gather(w + LANES * block, stride, &indices[begin], &data[begin], end - begin, z + LANES * block)
                 # 2. Solve.
-                is_moved = solve_topics(z, &topics[row, 0] if n_topics else NULL, n_topics, <float>topic_strength,
-                                        lengths[row], close, g, change)
-                if n_tones and tones[row] >= 0:
-                    g[n_topics + tones[row]] += 1  # for the time of this stage the probabilities themselves
-                    if solve_tones(z + n_topics, n_tones, <float>tone_strength, lengths[row], close, g + n_topics,
-                                   change + n_topics, values, p):
+                is_moved = solve_topics(z, &topics[row, 0] if n_topics else NULL, n_topics,
+                                        <float>topic_strength * counts[row], lengths[row], close, g, change)
+                if has_tone[row]:
+                    for j in range(n_tones):  # for the time of this stage the probabilities themselves
+                        g[n_topics + j] += tones[row, j]
+                    if solve_tones(z + n_topics, n_tones, <float>tone_strength * counts[row], lengths[row], close,
+                                   g + n_topics, change + n_topics, values, p):
                         is_moved = True
-                    g[n_topics + tones[row]] -= 1
+                    for j in range(n_tones):
+                        g[n_topics + j] -= tones[row, j]
                 # 3. Scatter.
                 if not is_moved:
                     continue

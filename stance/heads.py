@@ -21,7 +21,7 @@ try:
 except ImportError:  # there was no C compiler when stance was installed
     solver = None
 
-__all__ = ["DEFAULT_STRENGTH", "Fold", "Trainer", "Unseen"]
+__all__ = ["DEFAULT_STRENGTH", "MAX_TERMS", "Fold", "Taught", "Trainer", "Unseen", "fit_heads"]
 
 PARTS = 8
 """Texts that share a vocabulary are counted in so many parts."""
@@ -95,6 +95,25 @@ class Unseen:
 
 
 @dataclass(frozen=True, eq=False)
+class Taught:
+    """Texts that a teacher labelled, which are learned from and never judged by.
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (n,)
+        The texts, as places in the corpus.
+    truth : ndarray of float32, shape (n, n_labels)
+        The teacher's probability of each topic, then of each tone.
+    weight : float
+        How many labelled texts each counts as.
+    """
+
+    rows: NDArray[np.int64]
+    truth: NDArray[np.float32]
+    weight: float
+
+
+@dataclass(frozen=True, eq=False)
 class Trainer:
     """Fits vocabulary and heads on some rows of a corpus.
 
@@ -110,6 +129,8 @@ class Trainer:
     at_once : bool
         Whether all heads are fitted at once by the compiled solver, where there is one, instead of one by one by
         scikit-learn.
+    max_terms : int
+        As for `Vocabulary.fit`.
     shared : tuple of (Vocabulary, csr_array), optional
         A vocabulary for every fit and the features of all texts, so that no fit has to count them again.
     """
@@ -119,11 +140,12 @@ class Trainer:
     min_df: int
     n_jobs: int
     at_once: bool = False
+    max_terms: int = MAX_TERMS
     shared: tuple[Vocabulary, sparse.csr_array] | None = None
 
     def vocabulary(self, rows: NDArray[np.int64]) -> Vocabulary:
         """Choose the vocabulary from some texts."""
-        return Vocabulary.fit(self.corpus, rows, self.min_df, MAX_TERMS)
+        return Vocabulary.fit(self.corpus, rows, self.min_df, self.max_terms)
 
     def sharing(self, vocabulary: Vocabulary) -> Trainer:
         """Give a trainer that counts all texts once, several parts of them at the same time, for all its fits."""
@@ -141,17 +163,24 @@ class Trainer:
         features = self.shared[1]
         return features if len(rows) == features.shape[0] else features[rows]
 
-    def fit(self, rows: NDArray[np.int64], strengths: tuple[float, float]) -> tuple[Vocabulary, Heads]:
-        """Fit on some rows; the heads' weights have shape (n_features, n_labels)."""
-        vocabulary = self.shared[0] if self.shared else self.vocabulary(rows)
-        features = self._features(vocabulary, rows)
-        return vocabulary, self._heads(features, self.targets.take(rows), strengths)
+    def fit(
+        self, rows: NDArray[np.int64], strengths: tuple[float, float], taught: Taught | None = None
+    ) -> tuple[Vocabulary, Heads]:
+        """Fit on some rows, and on what a teacher says of others; the weights have shape (n_features, n_labels)."""
+        texts = rows if taught is None else np.concatenate([rows, taught.rows])
+        vocabulary = self.shared[0] if self.shared else self.vocabulary(texts)
+        features = self._features(vocabulary, texts)
+        return vocabulary, self._heads(features, self.targets.take(rows), strengths, taught)
 
     def hold_out(
-        self, train_rows: NDArray[np.int64], test_rows: NDArray[np.int64], strengths: tuple[float, float]
+        self,
+        train_rows: NDArray[np.int64],
+        test_rows: NDArray[np.int64],
+        strengths: tuple[float, float],
+        taught: Taught | None = None,
     ) -> Unseen:
         """Fit on some rows and score others."""
-        vocabulary, (weights, intercepts) = self.fit(train_rows, strengths)
+        vocabulary, (weights, intercepts) = self.fit(train_rows, strengths, taught)
         decisions = self._features(vocabulary, test_rows) @ weights + intercepts
         known, mean_idf = vocabulary.familiarity(self.corpus, test_rows)
         return Unseen(test_rows, np.zeros(len(test_rows), dtype=np.int64), decisions, known, mean_idf)
@@ -162,7 +191,7 @@ class Trainer:
         train_rows, test_rows = (np.sort(generator.permutation(rows)[:SEARCH_ROWS]) for rows in fold)
         frequent = np.argsort(-self.targets.topics[train_rows].sum(axis=0), kind="stable")[:SEARCH_TOPICS]
         targets = Targets(self.targets.topics[:, frequent], self.targets.tones, self.targets.n_tones)
-        trainer = Trainer(self.corpus, targets, self.min_df, self.n_jobs, self.at_once)
+        trainer = replace(self, targets=targets)
         vocabulary = self.vocabulary(train_rows)
         train_features, test_features = (vocabulary.transform(self.corpus, rows) for rows in (train_rows, test_rows))
         truth = targets.take(test_rows)
@@ -181,10 +210,14 @@ class Trainer:
         found: Iterator[Any] = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(jobs)
         return found
 
-    def _heads(self, features: sparse.csr_array, targets: Targets, strengths: tuple[float, float]) -> Heads:
+    def _heads(
+        self, features: sparse.csr_array, targets: Targets, strengths: tuple[float, float], taught: Taught | None = None
+    ) -> Heads:
         if self.at_once and solver is not None and features.shape[1]:
             passes = min(max(PASSES[0], VISITS // len(self.corpus.lengths)), PASSES[1])
-            return _all_heads(features, targets, strengths, passes)
+            return fit_heads(features, targets, taught, strengths, passes)
+        if taught is not None:
+            raise RuntimeError("learning from a teacher needs the compiled solver: install stance with a C compiler")
         columns = [targets.topics[:, topic].astype(np.int64) for topic in range(targets.topics.shape[1])]
         jobs = [delayed(_topic_head)(features, column, strengths[0]) for column in columns]
         if targets.n_tones:
@@ -195,30 +228,52 @@ class Trainer:
         return np.vstack([head[0] for head in heads]).T, np.concatenate([head[1] for head in heads])
 
 
-def _all_heads(features: sparse.csr_array, targets: Targets, strengths: tuple[float, float], passes: int) -> Heads:
-    """Fit all heads in passes over the rows: weights of shape (n_features, n_labels) and as many intercepts."""
+def fit_heads(
+    features: sparse.csr_array, targets: Targets, taught: Taught | None, strengths: tuple[float, float], passes: int
+) -> Heads:
+    """Fit all heads in passes over the rows.
+
+    Parameters
+    ----------
+    features : csr_array of float32, shape (n_rows, n_features)
+    targets : Targets
+        The labels of the first rows, or of all.
+    taught : Taught or None
+        What a teacher says of the rows after them.
+    strengths : (float, float)
+        C of the topics and of tone.
+    passes : int
+
+    Returns
+    -------
+    weights : ndarray of float64, shape (n_features, n_labels)
+    intercepts : ndarray of float64, shape (n_labels,)
+    """
     n_topics = targets.topics.shape[1]
     n_true = targets.topics.sum(axis=0)
     learned = np.flatnonzero((n_true > 0) & (n_true < len(targets.topics)))
-    present, of_labelled = np.unique(targets.tones[targets.tones >= 0], return_inverse=True)
-    tones = np.full(len(targets.tones), -1)
-    if len(present) > 1:
-        tones[targets.tones >= 0] = of_labelled
-    else:
-        present = present[:0]
+    present = np.unique(targets.tones[targets.tones >= 0])
+    present = present if len(present) > 1 else present[:0]
     outputs = np.concatenate([learned, n_topics + present])
     weights = np.zeros((features.shape[1], n_topics + targets.n_tones))
     intercepts = np.concatenate([[_odds(n, len(targets.topics)) for n in n_true.tolist()], _tone_intercepts(targets)])
+    topics = targets.topics[:, learned].astype(np.float32)
+    tones = (targets.tones[:, np.newaxis] == present).astype(np.float32)
+    counts = np.ones(features.shape[0], dtype=np.float32)
+    if taught is not None:
+        topics = np.vstack([topics, taught.truth[:, learned]])
+        tones = np.vstack([tones, taught.truth[:, n_topics + present]])
+        counts[len(targets.topics) :] = taught.weight
     if len(outputs):
         fitted = solver.fit(
             features.data,
             features.indices.astype(np.int32, copy=False),
             features.indptr.astype(np.int64),
-            targets.topics[:, learned].astype(np.uint8, order="C"),
-            tones,
+            np.ascontiguousarray(topics),
+            np.ascontiguousarray(tones),
+            counts,
             features.shape[1],
-            strengths[0],
-            strengths[1] if len(present) else 0.0,
+            *strengths,
             passes,
             TOLERANCE,
         )

@@ -7,7 +7,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -19,13 +19,13 @@ from stance.calibration import MIN_EXAMPLES, fit_rule
 from stance.counting import SUBWORD_LENGTHS, Corpus
 from stance.errors import StanceWarning, TrainingError, listed, shorten
 from stance.evaluation import Report
-from stance.heads import DEFAULT_STRENGTH, Fold, Trainer, Unseen
+from stance.heads import DEFAULT_STRENGTH, MAX_TERMS, Fold, Taught, Trainer, Unseen
 from stance.labelled import Labelled, Source, Targets
 from stance.model import Model
 from stance.parameters import Parameters, quantise
 from stance.taxonomy import TONES, TOPICS
 
-__all__ = ["CrossValidation", "fit", "folds_of", "train"]
+__all__ = ["CrossValidation", "Teacher", "fit", "folds_of", "train"]
 
 MANY_ROWS = 50_000
 """With more texts than this, one fold of five is enough to calibrate on, and subwords of one length beside words and
@@ -149,10 +149,45 @@ class CrossValidation:
         return Report.of(self.topics, self.tones, self.targets.take(chosen), self.probabilities[chosen], given)
 
 
+class Teacher(Protocol):
+    """What labels texts that nobody labelled, having seen some rows.
+
+    Attributes
+    ----------
+    texts : sequence of str
+        The texts. None of them may be one of the labelled rows.
+    weight : float
+        How many labelled rows each counts as.
+    """
+
+    texts: Sequence[str]
+    weight: float
+
+    def label(self, labelled: Labelled, targets: Targets) -> NDArray[np.float32]:
+        """Give the probability of each label for each text, learned from these rows: shape (n_texts, n_labels)."""
+        ...
+
+
 def fit(
-    labelled: Labelled, random_state: int = 0, n_jobs: int = -1, progress: bool | None = None
+    labelled: Labelled,
+    random_state: int = 0,
+    n_jobs: int = -1,
+    progress: bool | None = None,
+    teacher: Teacher | None = None,
+    max_terms: int = MAX_TERMS,
 ) -> tuple[Model, CrossValidation | None]:
     """Train a model on labelled rows, and give the cross-validation too: the whole of `train` after reading.
+
+    Parameters
+    ----------
+    labelled : Labelled
+    random_state, n_jobs, progress
+        As for `train`.
+    teacher : Teacher, optional
+        Labels more texts for the heads to learn from. For each fold it sees no row but those that the fold trains on;
+        calibration, thresholds and scores come from labelled rows alone.
+    max_terms : int
+        Of the words, of the pairs and of the subwords, the most that the model keeps.
 
     Returns
     -------
@@ -166,27 +201,30 @@ def fit(
     targets, _ = Targets.of(labelled, topic_names, tone_names)
     n_texts = len(labelled)
     subword_lengths = SUBWORD_LENGTHS_OF_MANY if n_texts > MANY_ROWS else SUBWORD_LENGTHS
-    reading = delayed(Corpus.read)(labelled.texts, subword_lengths), delayed(folds_of)(labelled, random_state)
+    texts = labelled.texts if teacher is None else [*labelled.texts, *teacher.texts]
+    reading = delayed(Corpus.read)(texts, subword_lengths), delayed(folds_of)(labelled, random_state)
     corpus, folds, digest = Parallel(n_jobs, prefer="threads")([*reading, delayed(labelled.digest)()])
     _warn_of_contradictions(labelled)
     _warn_of_rare_labels(labelled, targets, topic_names, tone_names, bool(folds))
     if not corpus.tokens:
         raise TrainingError(f"expected texts with words, but none of the {n_texts} has one of two or more letters")
-    trainer = Trainer(corpus, targets, 1 if n_texts < SMALL else 2, n_jobs, at_once=True)
+    trainer = Trainer(corpus, targets, 1 if n_texts < SMALL else 2, n_jobs, at_once=True, max_terms=max_terms)
     disable = None if progress is None else not progress
     # One thread a fit: sums then do not depend on the number of threads.
     with tqdm(total=len(folds) + 2, desc="training", leave=False, disable=disable) as steps, threadpool_limits(1):
         first = [delayed(trainer.search)(fold, random_state) for fold in folds[:1]]
-        first += [delayed(trainer.vocabulary)(np.arange(n_texts))] if n_texts > MANY_ROWS else []
+        first += [delayed(trainer.vocabulary)(np.arange(len(texts)))] if n_texts > MANY_ROWS else []
         found = list(trainer.together(first))
         strengths = found.pop(0) if folds else (DEFAULT_STRENGTH, DEFAULT_STRENGTH)
         trainer = trainer.sharing(*found) if found else trainer
         steps.update()
         unseen = Unseen.empty(len(topic_names) + len(tone_names))
-        jobs = [delayed(trainer.hold_out)(*fold, strengths) for fold in folds]
-        *held_out, (vocabulary, (weights, intercept)) = _counted(
-            trainer.together([*jobs, delayed(trainer.fit)(np.arange(n_texts), strengths)]), steps
-        )
+        jobs = [
+            delayed(trainer.hold_out)(*fold, strengths, _taught(teacher, labelled, targets, fold[0])) for fold in folds
+        ]
+        everything = np.arange(n_texts)
+        last = delayed(trainer.fit)(everything, strengths, _taught(teacher, labelled, targets, everything))
+        *held_out, (vocabulary, (weights, intercept)) = _counted(trainer.together([*jobs, last]), steps)
         for part in held_out:
             unseen = unseen.joined(part)
         max_topics = int(targets.topics.sum(axis=1).max(initial=0))
@@ -224,6 +262,14 @@ def fit(
         card=card,
     )
     return Model(parameters), validation
+
+
+def _taught(teacher: Teacher | None, labelled: Labelled, targets: Targets, rows: NDArray[np.int64]) -> Taught | None:
+    """Ask the teacher, who has seen some rows; its texts come after the labelled ones in the corpus."""
+    if teacher is None:
+        return None
+    truth = teacher.label(labelled.take(rows.tolist()), targets.take(rows))
+    return Taught(len(labelled) + np.arange(len(teacher.texts)), truth, teacher.weight)
 
 
 def _counted(fits: Iterator[Any], steps: tqdm[Any]) -> Iterator[Any]:

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from stance import heads
 from stance.counting import Corpus, Vocabulary
-from stance.heads import STRENGTHS, Trainer, Unseen
+from stance.heads import STRENGTHS, Taught, Trainer, Unseen
 from stance.labelled import Targets
 
 WORDS = [f"{first}{second}" for first in ("ba", "de", "fi", "go") for second in ("ka", "lo", "mu", "ne", "pi", "ru")]
@@ -109,9 +109,8 @@ def test_a_vocabulary_keeps_what_enough_texts_have() -> None:
         assert [rare.tokens[word] for word in vocabulary.words] == words
 
 
-def test_a_vocabulary_keeps_at_most_so_many_terms_of_a_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heads, "MAX_TERMS", 7)
-    vocabulary, (weights, _) = TRAINER.fit(ROWS, (1.0, 1.0))
+def test_a_vocabulary_keeps_at_most_so_many_terms_of_a_kind() -> None:
+    vocabulary, (weights, _) = replace(TRAINER, max_terms=7).fit(ROWS, (1.0, 1.0))
     assert (len(vocabulary.words), len(vocabulary.pairs), len(vocabulary.subwords)) == (7, 7, 7)
     assert weights.shape == (21, 6)
 
@@ -210,6 +209,61 @@ def test_of_two_tones_the_solver_fits_the_difference() -> None:
     head = LogisticRegression(C=10.0, fit_intercept=False, max_iter=10_000, tol=1e-8).fit(features, tones)
     found = softmax(vocabulary.transform(CORPUS, ROWS) @ weights + intercepts, axis=1)
     np.testing.assert_allclose(found, head.predict_proba(features), atol=0.003)
+
+
+def fitted(rows: np.ndarray, topics: np.ndarray, tones: np.ndarray, counts: np.ndarray, strength: float) -> np.ndarray:
+    """Let the solver fit some rows of the corpus, and give its decision values for all."""
+    features = Vocabulary.fit(CORPUS, ROWS, 1, 100).transform(CORPUS, ROWS)
+    some = features[rows]
+    truth = (np.ascontiguousarray(part, dtype=np.float32) for part in (topics, tones, counts))
+    parts = some.data, some.indices.astype(np.int32), some.indptr.astype(np.int64)
+    weights = heads.solver.fit(*parts, *truth, features.shape[1], strength, strength, 3000, 1e-5)
+    return features @ weights[:-1] + weights[-1]
+
+
+@needs_compiler
+@pytest.mark.parametrize("strength", [0.3, 3.0])
+def test_a_probability_is_learned_as_so_many_rows_for_and_against(strength: float) -> None:
+    # Of four rows with the same text three are for it: one row with the truth 3/4 that counts as four.
+    generator = np.random.default_rng(5)
+    quarters = generator.integers(0, 5, (N_TEXTS, 2))
+    many = np.repeat(ROWS, 4)
+    is_for = np.tile(np.arange(4), N_TEXTS)[:, np.newaxis] < np.repeat(quarters, 4, axis=0)
+    tones = np.column_stack([is_for[:, 0], ~is_for[:, 0], np.zeros(len(many))])
+    apart = fitted(many, is_for, tones, np.ones(len(many)), strength)
+    soft = quarters / 4
+    soft_tones = np.column_stack([soft[:, 0], 1 - soft[:, 0], np.zeros(N_TEXTS)])
+    together = fitted(ROWS, soft, soft_tones, np.full(N_TEXTS, 4.0), strength)
+    np.testing.assert_allclose(expit(together[:, :2]), expit(apart[:, :2]), atol=0.003)
+    np.testing.assert_allclose(softmax(together[:, 2:], axis=1), softmax(apart[:, 2:], axis=1), atol=0.003)
+
+
+@needs_compiler
+@pytest.mark.parametrize("weight", [100.0, 1000.0])
+def test_tones_that_are_almost_given_by_the_row_alone_are_found(weight: float) -> None:
+    # The steps of a row that counts much are long, and its probabilities flat: the way there must not run in a circle.
+    generator = np.random.default_rng(6)
+    truth = generator.dirichlet([0.3] * 4, N_TEXTS)
+    found = fitted(ROWS, np.zeros((N_TEXTS, 0)), truth, np.full(N_TEXTS, weight), 10.0)
+    np.testing.assert_allclose(softmax(found, axis=1), truth, atol=0.03)
+
+
+@needs_compiler
+def test_heads_learn_from_a_teacher_too() -> None:
+    labelled, others = FOLD
+    truth = np.hstack([TARGETS.topics, TARGETS.tones[:, np.newaxis] == np.arange(3)]).astype(np.float32)
+    vocabulary, (weights, intercepts) = AT_ONCE.fit(labelled, (3.0, 3.0), Taught(others, truth[others], 1.0))
+    rows = np.concatenate([labelled, others])
+    of_all, (expected, expected_intercepts) = AT_ONCE.fit(rows, (3.0, 3.0))
+    np.testing.assert_array_equal(vocabulary.words, of_all.words)
+    np.testing.assert_allclose(weights, expected, atol=1e-5)
+    np.testing.assert_allclose(intercepts, expected_intercepts, atol=1e-5)
+
+
+def test_learning_from_a_teacher_needs_the_solver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "solver", None)
+    with pytest.raises(RuntimeError, match=r"^learning from a teacher needs the compiled solver: install stance with "):
+        AT_ONCE.fit(FOLD[0], (1.0, 1.0), Taught(FOLD[1], np.zeros((len(FOLD[1]), 6), dtype=np.float32), 1.0))
 
 
 @needs_compiler

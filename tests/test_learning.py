@@ -8,7 +8,7 @@ import sys
 import warnings
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import stance
-from stance import learning
+from stance import heads, learning
 from stance.errors import StanceWarning, TrainingError
 from stance.heads import Trainer
-from stance.labelled import Labelled
+from stance.labelled import Labelled, Targets
 from stance.learning import CrossValidation, fit, folds_of
 from stance.parameters import to_bytes
 
@@ -437,13 +437,44 @@ def test_folds_depend_on_the_random_state_alone() -> None:
     assert one == again != other
 
 
+class Teaching:
+    """A teacher that gives every text the labels that are most frequent in the rows it has seen."""
+
+    texts: ClassVar = ["A pact on grain was signed.", "Shells fell on the port."]
+    weight = 0.5
+
+    def __init__(self) -> None:
+        self.seen: list[list[str]] = []
+
+    def label(self, labelled: Labelled, targets: Targets) -> np.ndarray:
+        self.seen.append(labelled.texts)
+        tones = np.bincount(targets.tones[targets.tones >= 0], minlength=targets.n_tones) / len(targets.tones)
+        return np.tile(np.concatenate([targets.topics.mean(axis=0), tones]), (2, 1)).astype(np.float32)
+
+
+@pytest.mark.skipif(heads.solver is None, reason="the solver was not compiled")
+def test_a_teacher_sees_only_what_its_fold_trains_on() -> None:
+    teacher = Teaching()
+    model, validation = fit(PLAIN, 0, 1, False, teacher)
+    assert validation is not None
+    ordered = PLAIN.ordered()
+    folds = folds_of(ordered, 0)
+    assert teacher.seen == [*([ordered.texts[row] for row in train] for train, _ in folds), ordered.texts]
+    # It taught words that no labelled row has, and was judged by none of its texts.
+    assert {"grain", "shells"} <= set(model.parameters.words)
+    assert sorted(validation.labelled.texts) == ordered.texts
+    assert model.card["data"]["rows"] == len(PLAIN)
+    again = fit(PLAIN, 0, 2, False, Teaching())[0]
+    np.testing.assert_array_equal(again.parameters.weights, model.parameters.weights)
+
+
 def test_documents_and_equal_texts_are_held_out_together(monkeypatch: pytest.MonkeyPatch) -> None:
     held_out: list[tuple[np.ndarray, np.ndarray]] = []
     hold_out = Trainer.hold_out
 
-    def watched(self: Trainer, train_rows: np.ndarray, test_rows: np.ndarray, strengths: tuple[float, float]) -> Any:
+    def watched(self: Trainer, train_rows: np.ndarray, test_rows: np.ndarray, *rest: Any) -> Any:
         held_out.append((train_rows, test_rows))
-        return hold_out(self, train_rows, test_rows, strengths)
+        return hold_out(self, train_rows, test_rows, *rest)
 
     monkeypatch.setattr(Trainer, "hold_out", watched)
     rows = ROWS.assign(group=[f"g{number % 7}" if number < 21 else "" for number in range(30)])
@@ -596,8 +627,8 @@ def test_the_model_has_the_decision_values_of_the_heads(monkeypatch: pytest.Monk
     fitted: list[Any] = []
     fit_heads = Trainer.fit
 
-    def watched(self: Trainer, rows: np.ndarray, strengths: tuple[float, float]) -> Any:
-        fitted.append((self, rows, *fit_heads(self, rows, strengths)))
+    def watched(self: Trainer, rows: np.ndarray, *rest: Any) -> Any:
+        fitted.append((self, rows, *fit_heads(self, rows, *rest)))
         return fitted[-1][2:]
 
     monkeypatch.setattr(Trainer, "fit", watched)
