@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from training.build import ROOT
+from training.rows import ROOT
 
 __all__ = ["NO_KERNEL", "ask_without_kernel", "describe_install", "run_cold"]
 

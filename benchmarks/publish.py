@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from training.build import ROOT
+from training.rows import ROOT
 
 __all__ = ["RESULTS", "conditions", "conditions_line", "publish", "read_results", "replace_block", "rounded", "shown"]
 

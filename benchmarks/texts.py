@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from training.build import ROOT, text_id
+from training.rows import CORPORA, ROOT, text_id
 
 __all__ = ["CORPORA", "all_texts", "made_texts", "pool_texts"]
 
-CORPORA = ROOT.parent / "shared" / "corpora"
 MADE = "paragraphs made from the sentences of `fixtures/`"
 
 

@@ -51,6 +51,7 @@ __all__ = ["fit"]
 cdef enum:
     LANES = 16       # outputs that are added up at a time, in registers; their weights fill one line of the cache
     AHEAD = 12       # features by which fetching from memory runs ahead
+    NEXT = 2         # the same where a feature fills several lines
     NEWTON_STEPS = 24
     LONGEST_STEP = 2  # of a decision value
 
@@ -147,26 +148,42 @@ cdef bint solve_tones(const float* decisions, Py_ssize_t n, float strength, floa
     return True
 
 
+cdef inline bint is_changed(const float* change) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(LANES):
+        if change[j] != 0:
+            return True
+    return False
+
+
 cdef void gather(const float* weights, Py_ssize_t stride, const int32_t* columns, const float* values, Py_ssize_t n,
                  float* sums) noexcept nogil:
-    """Add up the weights of a row's features for some outputs."""
+    """Add up the weights of a row's features."""
     cdef float total[LANES]
-    cdef Py_ssize_t k
-    memcpy(total, sums, sizeof(total))
+    cdef Py_ssize_t k, j
+    if stride == LANES:  # one line of outputs, which stays in registers
+        memcpy(total, sums, sizeof(total))
+        for k in range(n):
+            prefetch(weights + columns[k + AHEAD if k + AHEAD < n else k] * stride)
+            add_scaled(total, weights + columns[k] * stride, values[k])
+        memcpy(sums, total, sizeof(total))
+        return
     for k in range(n):
-        prefetch(weights + columns[k + AHEAD if k + AHEAD < n else k] * stride)
-        add_scaled(total, weights + columns[k] * stride, values[k])
-    memcpy(sums, total, sizeof(total))
+        for j in range(stride // LANES):
+            prefetch(weights + columns[k + NEXT if k + NEXT < n else k] * stride + LANES * j)
+            add_scaled(sums + LANES * j, weights + columns[k] * stride + LANES * j, values[k])
 
 
 cdef void scatter(float* weights, Py_ssize_t stride, const int32_t* columns, const float* values, Py_ssize_t n,
                   const float* change) noexcept nogil:
-    """Add a change to the weights of a row's features for some outputs."""
+    """Add a change to the weights of a row's features, a line of outputs where there is any."""
     cdef float add[LANES]
-    cdef Py_ssize_t k
-    memcpy(add, change, sizeof(add))
-    for k in range(n):
-        add_scaled(weights + columns[k] * stride, add, values[k])
+    cdef Py_ssize_t k, j
+    for j in range(stride // LANES):
+        if is_changed(change + LANES * j):
+            memcpy(add, change + LANES * j, sizeof(add))
+            for k in range(n):
+                add_scaled(weights + columns[k] * stride + LANES * j, add, values[k])
 
 
 cdef inline uint64_t next_random(uint64_t* state) noexcept nogil:
@@ -208,8 +225,8 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
     """
     cdef Py_ssize_t n_rows = indptr.shape[0] - 1, n_topics = topics.shape[1]
     cdef Py_ssize_t n_tones = tones.shape[1]
-    cdef Py_ssize_t blocks = (n_topics + n_tones + LANES - 1) // LANES, stride = LANES * blocks
-    cdef Py_ssize_t i, j, k, row, block, begin, end
+    cdef Py_ssize_t stride = (n_topics + n_tones + LANES - 1) // LANES * LANES
+    cdef Py_ssize_t i, j, k, row, begin, end
     cdef float[:, ::1] weights = _zeros(n_features + 1, stride)
     cdef int32_t[::1] order = np.arange(n_rows, dtype=np.int32)
     cdef float[::1] lengths = np.empty(n_rows, dtype=np.float32)
@@ -253,8 +270,7 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
                     means[j] += z[j]
                     change[j] = 0
                 if begin < end:
-                    for block in range(blocks):
-                        gather(w + LANES * block, stride, &indices[begin], &data[begin], end - begin, z + LANES * block)
+                    gather(w, stride, &indices[begin], &data[begin], end - begin, z)
                 # 2. Solve.
                 is_moved = solve_topics(z, &topics[row, 0] if n_topics else NULL, n_topics,
                                         <float>topic_strength * counts[row], lengths[row], close, g, change)
@@ -271,9 +287,7 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
                     continue
                 moved += 1
                 if begin < end:
-                    for block in range(blocks):
-                        scatter(w + LANES * block, stride, &indices[begin], &data[begin], end - begin,
-                                change + LANES * block)
+                    scatter(w, stride, &indices[begin], &data[begin], end - begin, change)
                 for j in range(stride):
                     w[n_features * stride + j] += change[j]
             if not moved:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
@@ -9,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from stance.decision import DecisionRule
 from stance.labelled import Targets
 
-__all__ = ["MIN_EXAMPLES", "fit_rule", "two_columns"]
+__all__ = ["MIN_EXAMPLES", "Mixture", "fit_rule", "two_columns"]
 
 MIN_EXAMPLES = 5
 """A label with fewer texts for it, or against it, is too rare to have its own calibration and threshold."""
@@ -56,6 +58,47 @@ def fit_rule(decisions: NDArray[np.float64], targets: Targets, max_topics: int) 
         thresholds[~common] = np.median(thresholds[common])
     fallback = _fallback(probabilities[:, :n_topics], targets.topics, thresholds)
     return DecisionRule(slope, offset, matrix, shift, thresholds, fallback, max_topics)
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A linear map of the decision values of one row to better ones, by what the labels say of each other.
+
+    Heads that learned from a teacher have its habits too; this corrects them by labelled rows alone. It is linear, so
+    it goes into the heads' weights and costs nothing afterwards (stacked generalisation: D. Wolpert, 1992).
+
+    Attributes
+    ----------
+    matrix : ndarray of float64, shape (n_labels, n_labels)
+    offset : ndarray of float64, shape (n_labels,)
+    """
+
+    matrix: NDArray[np.float64]
+    offset: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, decisions: NDArray[np.float64], targets: Targets) -> Mixture:
+        """Fit each topic's value to all values; tones, and topics with too few rows, keep their own.
+
+        Parameters
+        ----------
+        decisions : ndarray of float64, shape (n_rows, n_labels)
+            Of rows that the heads were not fitted on.
+        targets : Targets
+            Their labels.
+        """
+        matrix, offset = np.eye(decisions.shape[1]), np.zeros(decisions.shape[1])
+        units = np.maximum(decisions.std(axis=0), SMALLEST_STEP)
+        for topic, truth in enumerate(targets.topics.T):
+            if min(truth.sum(), (~truth).sum()) >= MIN_EXAMPLES:
+                head = LogisticRegression(C=1.0, max_iter=1000).fit(decisions / units, truth)
+                matrix[:, topic], offset[topic] = head.coef_[0] / units, head.intercept_[0]
+        return cls(matrix, offset)
+
+    def mixed(self, decisions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the better values, shape (n_rows, n_labels)."""
+        found: NDArray[np.float64] = decisions @ self.matrix + self.offset
+        return found
 
 
 def two_columns(

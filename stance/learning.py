@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from stance.calibration import MIN_EXAMPLES, fit_rule
+from stance.calibration import MIN_EXAMPLES, Mixture, fit_rule
 from stance.counting import SUBWORD_LENGTHS, Corpus
 from stance.errors import StanceWarning, TrainingError, listed, shorten
 from stance.evaluation import Report
@@ -185,7 +185,7 @@ def fit(
         As for `train`.
     teacher : Teacher, optional
         Labels more texts for the heads to learn from. For each fold it sees no row but those that the fold trains on;
-        calibration, thresholds and scores come from labelled rows alone.
+        a `Mixture` that corrects its habits, calibration, thresholds and scores come from labelled rows alone.
     max_terms : int
         Of the words, of the pairs and of the subwords, the most that the model keeps.
 
@@ -228,10 +228,16 @@ def fit(
         for part in held_out:
             unseen = unseen.joined(part)
         max_topics = int(targets.topics.sum(axis=1).max(initial=0))
-        rule = fit_rule(unseen.decisions, targets.take(unseen.rows), max_topics)
+        decisions, truth = unseen.decisions, targets.take(unseen.rows)
+        is_mixed = teacher is not None and bool(folds)
+        if is_mixed:
+            mixture = Mixture.fit(decisions, truth)
+            decisions = mixture.mixed(decisions)
+            weights, intercept = weights @ mixture.matrix, mixture.mixed(intercept)
+        rule = fit_rule(decisions, truth, max_topics)
         validation = None
         if folds:
-            validation = _cross_validation(labelled, unseen, targets, max_topics, topic_names, tone_names)
+            validation = _cross_validation(labelled, unseen, targets, max_topics, is_mixed, topic_names, tone_names)
         steps.update()
     card: dict[str, Any] = {
         "data": {"rows": n_texts, "sha256": digest},
@@ -329,18 +335,22 @@ def _cross_validation(
     unseen: Unseen,
     targets: Targets,
     max_topics: int,
+    is_mixed: bool,
     topic_names: tuple[str, ...],
     tone_names: tuple[str, ...],
 ) -> CrossValidation:
-    """Turn cross-validated decisions into answers, each fold by a rule fitted on the others."""
+    """Turn cross-validated decisions into answers, each fold by a mixture, if any, and a rule fitted on the others."""
     truth = targets.take(unseen.rows)
     folds = unseen.fold if unseen.fold.any() else np.arange(len(unseen.fold)) % 2
     probabilities = np.zeros_like(unseen.decisions)
     given: list[tuple[int, ...]] = [()] * len(folds)
     for fold in np.unique(folds):
         here, there = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        rule = fit_rule(unseen.decisions[there], truth.take(there), max_topics)
-        probabilities[here] = rule.probabilities(unseen.decisions[here])
+        decisions = unseen.decisions
+        if is_mixed:
+            decisions = Mixture.fit(decisions[there], truth.take(there)).mixed(decisions)
+        rule = fit_rule(decisions[there], truth.take(there), max_topics)
+        probabilities[here] = rule.probabilities(decisions[here])
         for row, chosen in zip(here.tolist(), rule.topics(probabilities[here]), strict=True):
             given[row] = chosen
     return CrossValidation(topic_names, tone_names, labelled.take(unseen.rows.tolist()), truth, probabilities, given)

@@ -162,7 +162,7 @@ class Classification(Frozen):
     Examples
     --------
     >>> import stance
-    >>> answer = stance.classify("The two ministers signed a trade agreement that cuts tariffs on steel.")
+    >>> answer = stance.classify("The two ministers signed a trade agreement.")
     >>> answer.tone
     'cooperative'
     >>> "trade" in answer.topics

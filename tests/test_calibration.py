@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from stance import calibration
-from stance.calibration import MIN_EXAMPLES, fit_rule, two_columns
+from stance.calibration import MIN_EXAMPLES, Mixture, fit_rule, two_columns
 from stance.decision import DecisionRule
 from stance.evaluation import expected_calibration_error
 from stance.labelled import Targets
@@ -51,6 +51,33 @@ def micro_f1(rule: DecisionRule, probabilities: np.ndarray, truth: np.ndarray) -
     for row, columns in enumerate(rule.topics(probabilities)):
         chosen[row, list(columns)] = True
     return 2 * (chosen & truth).sum() / max(chosen.sum() + truth.sum(), 1)
+
+
+# Mixtures of decision values ------------------------------------------------------------------------------------------
+
+
+def test_a_mixture_learns_what_labels_say_of_each_other() -> None:
+    generator = np.random.default_rng(0)
+    first, second = generator.normal(0, 1, (2, 4000))
+    # The second topic is there where both values are high, but its own head looks at one alone.
+    topics = np.column_stack([first > 0, first + second + generator.normal(0, 0.3, 4000) > 0, np.zeros(4000)]) > 0
+    decisions = np.column_stack([first, second, generator.normal(0, 1, 4000), first - second])
+    mixture = Mixture.fit(decisions, Targets(topics, generator.integers(0, 1, 4000), 1))
+    mixed = mixture.mixed(decisions)
+    assert ((mixed[:, 1] > 0) == topics[:, 1]).mean() > 0.9 > ((decisions[:, 1] > 0) == topics[:, 1]).mean() + 0.1
+    # A topic without examples and tones keep their values.
+    np.testing.assert_array_equal(mixed[:, 2:], decisions[:, 2:])
+
+
+def test_mixing_the_weights_is_mixing_the_decision_values() -> None:
+    decisions, targets = examples(4)
+    mixture = Mixture.fit(decisions, targets)
+    features = np.random.default_rng(1).normal(0, 1, (7, 5))
+    weights, intercepts = np.random.default_rng(2).normal(0, 1, (5, 4)), np.arange(4.0)
+    np.testing.assert_allclose(
+        features @ (weights @ mixture.matrix) + mixture.mixed(intercepts),
+        mixture.mixed(features @ weights + intercepts),
+    )
 
 
 # Thresholds -----------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from conftest import FIXTURES
 
 import stance
 from stance.taxonomy import TONES, TOPICS
-from training.build import text_id
+from training.rows import text_id
 
 TOPIC_NAMES = [topic.name for topic in TOPICS]
 TONE_NAMES = [tone.name for tone in TONES]

