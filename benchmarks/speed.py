@@ -122,12 +122,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             model.save_model(str(files[name]))
         rows = [
             *between_systems(figures),
-            *inside_stance(sample, options.repeats),
+            *inside_stance(texts, options.repeats),
             *cold_starts(python, sample[0], files, options.repeats),
         ]
     results = {
         "conditions": conditions("fasttext-wheel", "vaderSentiment"),
-        "texts": f"{len(sample):,} {origin}, {mean(len(text.split()) for text in sample):.0f} words in the mean",
+        "texts": (
+            f"{len(sample):,} {origin}, {mean(len(text.split()) for text in sample):.0f} words in the mean; "
+            f"two threads and frames: all {len(texts):,}"
+        ),
         "n_single": min(options.single_texts, len(sample)),
         "repeats": options.repeats,
         "cold_start": describe_install(python),

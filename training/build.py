@@ -36,7 +36,7 @@ from training.rows import (
     training_rows,
     unlabelled_texts,
 )
-from training.teacher import Teacher
+from training.teacher import Embed, Teacher
 
 TRANSFORMER = MPNET
 MAX_TERMS = 60_000
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows = fixture_rows() if options.fixtures_only else training_rows(options.corpora)
         if not (options.fixtures_only or options.without_teacher):
             unlabelled = unlabelled_texts(options.corpora, rows["text"])
-            teacher = teacher_of(options.corpora, rows, unlabelled)
+            teacher = teacher_of(options.corpora, rows, unlabelled, partial(embed, TRANSFORMER))
     except MissingTextsError as error:
         print(error, file=sys.stderr)
         return 2
@@ -91,11 +91,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def teacher_of(corpora: Path, rows: pd.DataFrame, unlabelled: pd.DataFrame) -> Teacher:
+def teacher_of(corpora: Path, rows: pd.DataFrame, unlabelled: pd.DataFrame, embed: Embed) -> Teacher:
     """Give the teacher that labels the unlabelled texts."""
     labelled = rows["text"].drop_duplicates()
     marks = editors_marks(corpora, pd.concat([labelled, unlabelled["text"]], ignore_index=True))
-    return Teacher(labelled.tolist(), unlabelled["text"].tolist(), marks, partial(embed, TRANSFORMER))
+    return Teacher(labelled.tolist(), unlabelled["text"].tolist(), marks, embed)
 
 
 def teacher_facts(teacher: Teacher | None) -> dict[str, object] | None:

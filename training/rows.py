@@ -18,6 +18,7 @@ __all__ = [
     "natural_rows",
     "read_texts",
     "source_facts",
+    "text_dates",
     "text_id",
     "training_rows",
     "unlabelled_texts",
@@ -26,6 +27,15 @@ __all__ = [
 ROOT = Path(__file__).resolve().parent.parent
 CORPORA = ROOT.parent / "shared" / "corpora"
 LABELLED, POOL, EVENTS = "labelled.csv.gz", "pool.csv.gz", "current_events.csv.gz"
+
+SOURCE_OF = {
+    "Wikipedia": "wikipedia",
+    "UN General Debate": "ungdc",
+    "whitehouse.gov": "whitehouse",
+    "English Wikinews": "wikinews",
+    "FRUS": "frus",
+}
+"""How the names of the sources begin in the corpora, and what `sources.csv` calls them."""
 
 
 class MissingTextsError(Exception):
@@ -91,10 +101,21 @@ def unlabelled_texts(corpora: Path, labelled: pd.Series[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns text, each once, and source.
+        Columns text, each once, source (as in `sources.csv`) and date.
     """
-    table = pd.read_csv(corpora / POOL, usecols=["text", "source"], keep_default_na=False).drop_duplicates("text")
+    columns = ["text", "source", "date"]
+    table = pd.read_csv(corpora / POOL, usecols=columns, dtype=str, keep_default_na=False).drop_duplicates("text")
+    table["source"] = table["source"].map(_short_source)
     return table[~table["text"].map(_plain).isin(set(labelled.map(_plain)))].reset_index(drop=True)
+
+
+def text_dates(corpora: Path) -> dict[str, str]:
+    """Give the date of each text, by id: a year, or a year with month and day."""
+    parts = [
+        pd.read_csv(corpora / name, usecols=["id", "date"], dtype=str, keep_default_na=False)
+        for name in (LABELLED, POOL)
+    ]
+    return dict(pd.concat(parts).itertuples(index=False))
 
 
 def editors_marks(corpora: Path, texts: pd.Series[str]) -> pd.DataFrame:
@@ -134,6 +155,11 @@ def source_facts(rows: pd.DataFrame, unlabelled: pd.DataFrame | None) -> list[di
     return [
         {**fact, "rows": int(counts[fact["source"]]), "taught": int(taught.get(fact["source"], 0))} for fact in facts
     ]
+
+
+def _short_source(name: str) -> str:
+    """Give the name that `sources.csv` has for a source of the corpora."""
+    return next(short for beginning, short in SOURCE_OF.items() if name.startswith(beginning))
 
 
 def _plain(text: str) -> str:

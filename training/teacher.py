@@ -22,7 +22,7 @@ from stance.counting import Corpus, Vocabulary
 from stance.heads import MAX_TERMS, fit_heads
 from stance.labelled import Labelled, Targets
 
-__all__ = ["Teacher"]
+__all__ = ["Embed", "Teacher"]
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
