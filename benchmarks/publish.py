@@ -37,12 +37,13 @@ def conditions_line(conditions: dict[str, Any]) -> str:
     )
 
 
-def publish(key: str, results: dict[str, Any], marker: str, block: str) -> None:
-    """Keep `results` in `results.json` under `key`, and put `block` into the README at `marker`."""
-    readme = replace_block(README.read_text(encoding="utf-8"), marker, block)
+def publish(key: str, results: dict[str, Any], marker: str, block: str, page: Path | None = None) -> None:
+    """Keep `results` in `results.json` under `key`, and put `block` into a page, by default the README, at `marker`."""
+    page = page or README
+    written = replace_block(page.read_text(encoding="utf-8"), marker, block)
     everything = dict(sorted({**(read_results() if RESULTS.exists() else {}), key: results}.items()))
     RESULTS.write_text(json.dumps(everything, indent=2) + "\n", encoding="utf-8")
-    README.write_text(readme, encoding="utf-8")
+    page.write_text(written, encoding="utf-8")
 
 
 def read_results() -> dict[str, Any]:

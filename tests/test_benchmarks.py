@@ -9,20 +9,32 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 
-from benchmarks import publish, speed, training
+from benchmarks import publish, retraining, speed, training
 from benchmarks.publish import replace_block, shown
 from benchmarks.texts import made_texts, pool_texts
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ("fasttext", "vaderSentiment", "matplotlib")
-MODULES = ("chart", "equality", "processes", "publish", "speed", "systems", "texts", "timing", "training")
+MODULES = (
+    "chart",
+    "equality",
+    "processes",
+    "publish",
+    "retraining",
+    "speed",
+    "systems",
+    "texts",
+    "timing",
+    "training",
+)
 PAGE = "before\n<!-- m: begin -->\nold\n<!-- m: end -->\nafter\n"
 
 
-def block_of_the_readme(marker: str) -> str:
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
+def block_of_the_readme(marker: str, page: str = "README.md") -> str:
+    page = (ROOT / page).read_text(encoding="utf-8")
     found = re.search(f"<!-- {marker}: begin -->\n(.*)\n<!-- {marker}: end -->", page, flags=re.DOTALL)
     assert found
     return found[1]
@@ -60,6 +72,37 @@ def test_the_readme_shows_the_measured_training() -> None:
         assert number(macro_f1) == pytest.approx(row["macro_f1"], abs=0.0006)
         assert number(ratio) == pytest.approx(row["ratio"], rel=0.01, abs=0.006)
     assert table == training.block(results)
+
+
+def test_the_method_shows_the_measured_retraining() -> None:
+    results = publish.read_results()["retraining"]
+    assert block_of_the_readme("retraining", "docs/method.md") == retraining.block(results)
+    reached = {row["set"].split(",")[0]: row for row in results["rows"] if row["system"].startswith("stance")}
+    assert reached["Reuters-21578"]["micro_f1"] >= 0.86
+    assert reached["Reuters-21578"]["macro_f1"] >= 0.48
+    assert reached["PLV"]["macro_f1"] >= 0.79
+
+
+def bench_file(path: Path, column: str, labels: list[str]) -> None:
+    """A set whose texts say their labels, twelve rows of each for training and two for the test."""
+    rows = [(f"{label} word{n % 5} again", label, "train" if n < 12 else "test") for label in labels for n in range(14)]
+    pd.DataFrame(rows, columns=["text", column, "split"]).to_csv(path, index=False)
+
+
+def test_sets_are_read_trained_on_and_judged(tmp_path: Path) -> None:
+    bench_file(tmp_path / "bench_reuters.csv.gz", "topics", ["grain|wheat", "oil", ""])
+    bench_file(tmp_path / "bench_plv.csv.gz", "quad", ["peace", "war"])
+    bench_file(tmp_path / "bench_sib200.csv.gz", "topic", ["art", "health"])
+    sets = retraining.datasets(tmp_path)
+    assert [dataset.labels for dataset in sets] == [["grain", "oil", "wheat"], ["peace", "war"], ["art", "health"]]
+    assert [(len(dataset.train), len(dataset.test)) for dataset in sets] == [(36, 6), (24, 4), (24, 4)]
+    for dataset in sets:
+        for learn in (retraining.by_stance, retraining.by_sklearn):
+            seconds, given = learn(dataset)
+            assert 0 < seconds < 60
+            assert len(given) == len(dataset.test)
+        assert retraining.scores(dataset, retraining.by_stance(dataset)[1])["micro_f1"] == 1
+        assert retraining.scores(dataset, [()] * len(dataset.test)) == {"micro_f1": 0, "macro_f1": 0}
 
 
 def test_ratios_are_those_of_the_figures() -> None:
