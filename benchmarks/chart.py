@@ -1,12 +1,14 @@
-"""The chart of the README: microseconds a paragraph of each system, in a batch and one by one."""
+"""The charts: microseconds a paragraph of each system, in the README; how right each is, in `docs/method.md`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.publish import shown
 
-__all__ = ["draw"]
+__all__ = ["draw", "draw_accuracy"]
 
 BATCH, SINGLE = "#1f6f8b", "#e0a458"
 STYLE = {"svg.hashsalt": "stance", "font.family": "DejaVu Sans", "font.size": 10}
@@ -47,4 +49,40 @@ def draw(systems: dict[str, dict[str, float]], file: Path) -> None:
         axes.grid(axis="x", color="#dddddd")
         axes.set_axisbelow(True)
         axes.legend(loc="upper right", frameon=True, facecolor="white", edgecolor="none")
+        figure.savefig(file, format="svg", metadata={"Date": None})
+
+
+def draw_accuracy(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
+    """Draw macro-F1 of topics and tone of each system, where it has them.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Each with ``system`` and, where the system answers that, ``topics_macro_f1`` and ``tone_macro_f1``.
+    file : Path
+        The SVG file to write; the same figures give the same bytes.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    rows = list(reversed(rows))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.6, 0.6 * len(rows) + 1.1), facecolor="white", layout="constrained")
+        axes = figure.add_subplot()
+        for column, label, colour, shift in (
+            ("topics_macro_f1", "topics", BATCH, 0.19),
+            ("tone_macro_f1", "tone", SINGLE, -0.19),
+        ):
+            bars = [(place + shift, row[column]) for place, row in enumerate(rows) if column in row]
+            places, values = zip(*bars, strict=True)
+            drawn = axes.barh(places, values, height=0.36, color=colour, label=label)
+            axes.bar_label(drawn, fmt="%.3f", padding=3)
+        axes.set_yticks(range(len(rows)), [row["system"].replace(", ", ",\n", 1) for row in rows])
+        axes.set_xlim(0, 1)
+        axes.set_xlabel("macro-F1 in five-fold cross-validation, on rows drawn at random")
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x", color="#dddddd")
+        axes.set_axisbelow(True)
+        axes.legend(loc="lower right", frameon=True, facecolor="white", edgecolor="none")
         figure.savefig(file, format="svg", metadata={"Date": None})

@@ -25,7 +25,7 @@ from stance.model import Model
 from stance.parameters import Parameters, quantise
 from stance.taxonomy import TONES, TOPICS
 
-__all__ = ["CrossValidation", "Teacher", "fit", "folds_of", "train"]
+__all__ = ["CrossValidation", "Teacher", "cross_validate", "fit", "folds_of", "train"]
 
 MANY_ROWS = 50_000
 """With more texts than this, one fold of five is enough to calibrate on, and subwords of one length beside words and
@@ -237,7 +237,7 @@ def fit(
         rule = fit_rule(decisions, truth, max_topics)
         validation = None
         if folds:
-            validation = _cross_validation(labelled, unseen, targets, max_topics, is_mixed, topic_names, tone_names)
+            validation = cross_validate(labelled, unseen, targets, max_topics, is_mixed, topic_names, tone_names)
         steps.update()
     card: dict[str, Any] = {
         "data": {"rows": n_texts, "sha256": digest},
@@ -330,7 +330,7 @@ def folds_of(labelled: Labelled, random_state: int) -> list[Fold]:
     return [(np.flatnonzero(fold_of_row != fold), np.flatnonzero(fold_of_row == fold)) for fold in range(used)]
 
 
-def _cross_validation(
+def cross_validate(
     labelled: Labelled,
     unseen: Unseen,
     targets: Targets,
@@ -339,7 +339,20 @@ def _cross_validation(
     topic_names: tuple[str, ...],
     tone_names: tuple[str, ...],
 ) -> CrossValidation:
-    """Turn cross-validated decisions into answers, each fold by a mixture, if any, and a rule fitted on the others."""
+    """Turn cross-validated decisions into answers, each fold by a mixture, if any, and a rule fitted on the others.
+
+    Parameters
+    ----------
+    labelled : Labelled
+    unseen : Unseen
+        Decision values of rows that the heads were not fitted on.
+    targets : Targets
+        The labels of all rows.
+    max_topics : int
+        The most topics that a row gets.
+    is_mixed : bool
+    topic_names, tone_names : tuple of str
+    """
     truth = targets.take(unseen.rows)
     folds = unseen.fold if unseen.fold.any() else np.arange(len(unseen.fold)) % 2
     probabilities = np.zeros_like(unseen.decisions)

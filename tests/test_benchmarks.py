@@ -6,19 +6,24 @@ import gzip
 import importlib
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import publish, retraining, speed, training
+import stance
+from benchmarks import accuracy, publish, retraining, speed, training
 from benchmarks.publish import replace_block, shown
 from benchmarks.texts import made_texts, pool_texts
+from training.rows import fixture_rows
 
 ROOT = Path(__file__).resolve().parent.parent
-PEERS = ("fasttext", "vaderSentiment", "matplotlib")
+PEERS = ("fasttext", "vaderSentiment", "textblob", "sentence_transformers", "matplotlib")
 MODULES = (
+    "accuracy",
     "chart",
     "equality",
     "processes",
@@ -81,6 +86,40 @@ def test_the_method_shows_the_measured_retraining() -> None:
     assert reached["Reuters-21578"]["micro_f1"] >= 0.86
     assert reached["Reuters-21578"]["macro_f1"] >= 0.48
     assert reached["PLV"]["macro_f1"] >= 0.79
+
+
+def test_the_method_shows_the_measured_accuracy() -> None:
+    results = publish.read_results()["accuracy"]
+    assert block_of_the_readme("accuracy", "docs/method.md") == accuracy.block(results)
+    ours = next(row for row in results["rows"] if row["system"] == "stance, the default model")
+    scores = stance.load().card["cross_validation_natural"]
+    assert ours["topics_macro_f1"] == pytest.approx(scores["topics"]["macro_f1"], abs=1e-6)
+    assert ours["tone_accuracy"] == pytest.approx(scores["tone"]["accuracy"], abs=1e-6)
+    chart = (ROOT / "docs" / "accuracy.svg").read_text(encoding="utf-8")
+    for row in results["rows"]:
+        assert all(
+            f"<!-- {row[column]:.3f} -->" in chart for column in ("topics_macro_f1", "tone_macro_f1") if column in row
+        )
+
+
+def test_answers_with_and_without_probabilities_are_judged_on_the_rows_drawn_at_random() -> None:
+    rows = fixture_rows().assign(how=["natural", "other"] * 230)
+    task = accuracy.Task.of(rows)
+    truth = np.full((len(rows), len(task.topics) + len(task.tones)), -1.0)
+    truth[:, : len(task.topics)][task.targets.topics] = 1.0
+    truth[np.arange(len(rows)), len(task.topics) + task.targets.tones] = 1.0
+    for judged in (task.plain, task.tuned):
+        report = judged(truth)
+        assert report.n_rows == 230
+        scores = accuracy.scores(report)
+        assert list(scores) == list(accuracy.COLUMNS)
+        assert min(scores.values()) == 1.0
+    by_words = accuracy.scores(task.plain(accuracy.key_words(task)))
+    assert 0.3 < by_words["topics_macro_f1"] < 0.9
+    polarity = accuracy.lexicon(task, lambda: lambda text: 1.0 if "signed" in text else -1.0, 0.5)
+    assert {task.tones[tone] for tone in polarity[:, len(task.topics) :].argmax(axis=1)} == {"cooperative", "tense"}
+    learned = accuracy.scores(task.tuned(task.held_out(partial(accuracy.sklearn_defaults, task))))
+    assert 0.2 < learned["topics_macro_f1"] < 1.0
 
 
 def bench_file(path: Path, column: str, labels: list[str]) -> None:

@@ -1,0 +1,316 @@
+"""Judge other ways to the same answers on the rows and folds of the default model: ``python -m benchmarks.accuracy``.
+
+Every system learns from four fifths of the labelled rows and answers the rest; judged are the rows drawn at random.
+Prints a table, and writes it to `docs/method.md` and `results.json`. It needs the corpora, and what
+`training/requirements.txt` and `benchmarks/requirements.txt` list.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from scipy.special import expit, logit, softmax
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+import stance
+from benchmarks.chart import draw_accuracy
+from benchmarks.publish import conditions, conditions_line, publish
+from benchmarks.systems import fasttext_line, write_fasttext
+from stance.evaluation import Report
+from stance.heads import Unseen
+from stance.labelled import Labelled, Targets
+from stance.learning import cross_validate, fit, folds_of
+from training.build import MAX_TERMS, TRANSFORMER, teacher_of
+from training.embeddings import MINILM, MPNET, Transformer, embed
+from training.rows import CORPORA, ROOT, natural_rows, training_rows, unlabelled_texts
+
+METHOD = ROOT / "docs" / "method.md"
+CHART = ROOT / "docs" / "accuracy.svg"
+COLUMNS = {
+    "topics_macro_f1": "topics macro-F1",
+    "topics_micro_f1": "micro-F1",
+    "topics_mean_average_precision": "mAP",
+    "weakest_topic_f1": "weakest topic",
+    "tone_macro_f1": "tone macro-F1",
+    "tone_accuracy": "accuracy",
+    "tone_accuracy_at_80": "at 80 % coverage",
+}
+TOPICS_COLUMNS = ("topics_macro_f1", "topics_micro_f1", "weakest_topic_f1")
+TONE_COLUMNS = ("tone_macro_f1", "tone_accuracy")
+"""Of answers without probabilities."""
+EMBEDDING_STRENGTH = 10.0
+"""C on embeddings: 3 and 30 are no better."""
+LATENT = 256
+FASTTEXT = {"epoch": 25, "lr": 0.5, "wordNgrams": 2, "minn": 3, "maxn": 5, "bucket": 500_000, "thread": 2, "verbose": 0}
+KEYWORDS = {
+    "diplomacy": "ambassador summit talks minister treaty bilateral envoy diplomatic embassy relations negotiations",
+    "security": "military attack troops killed soldiers terrorist bomb missile army war defence insurgents ceasefire",
+    "nuclear": "nuclear uranium warhead plutonium enrichment nonproliferation denuclearization reactor atomic",
+    "trade": "trade tariff tariffs exports imports export wto customs goods dumping",
+    "economy": "economy economic growth inflation jobs unemployment budget tax debt investment bank gdp",
+    "technology": "technology internet satellite space software telecommunications artificial spacecraft nasa robot",
+    "cybersecurity": "cyber hackers hacking malware ransomware cyberattack hacked phishing cybersecurity",
+    "climate": "climate emissions warming carbon environment environmental earthquake hurricane flood pollution",
+    "energy": "energy oil gas pipeline electricity opec renewable coal solar petroleum",
+    "health": "health covid pandemic virus vaccine hospital disease coronavirus medical cholera ebola patients",
+    "human-rights": "rights torture freedom censorship dissidents discrimination minorities women persecution",
+    "migration": "migrants migration refugees asylum immigration immigrants deportation visa border",
+    "humanitarian": "humanitarian aid relief famine hunger victims poverty displaced rescue development disaster",
+    "politics": "election elections parliament president party vote opposition coup government resign referendum",
+    "justice": "court trial police sentenced arrested prison judge convicted charges murder corruption prosecutors",
+    "culture": "film music religion church religious award festival sport football olympic art pope museum",
+}
+"""Words by which an analyst may look for each topic, written down from the codebook without a look at the texts."""
+
+Decide = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
+"""Learns from some rows and gives the decision values of others, shape (n_rows, n_labels)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """The labelled rows, in the order and the folds of the default model.
+
+    Attributes
+    ----------
+    rows : DataFrame
+    labelled : Labelled
+    topics, tones : tuple of str
+    targets : Targets
+    """
+
+    rows: pd.DataFrame
+    labelled: Labelled
+    topics: tuple[str, ...]
+    tones: tuple[str, ...]
+    targets: Targets
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> Task:
+        """Order the rows as `fit` does."""
+        labelled = Labelled.read(rows, group=None).ordered()
+        topics, tones = stance.load().topics, stance.load().tones
+        return cls(rows, labelled, topics, tones, Targets.of(labelled, topics, tones)[0])
+
+    @property
+    def texts(self) -> list[str]:
+        """Give the texts of all rows."""
+        return self.labelled.texts
+
+    def some(self, rows: NDArray[np.int64]) -> list[str]:
+        """Give the texts of some rows."""
+        return [self.texts[row] for row in rows]
+
+    def held_out(self, decide: Decide) -> NDArray[np.float64]:
+        """Give the decision values of all rows, each learned from the other folds."""
+        decisions = np.zeros((len(self.texts), len(self.topics) + len(self.tones)))
+        for seen, unseen in folds_of(self.labelled, 0):
+            decisions[unseen] = decide(seen, unseen)
+        return decisions
+
+    def tuned(self, decisions: NDArray[np.float64]) -> Report:
+        """Judge decision values with the calibration and the thresholds of stance, fitted on the other folds."""
+        folds = [unseen for _, unseen in folds_of(self.labelled, 0)]
+        rows = np.concatenate(folds)
+        fold = np.repeat(np.arange(len(folds)), [len(part) for part in folds])
+        held_out = Unseen(rows, fold, decisions[rows], np.zeros(0), np.zeros(0))
+        most = int(self.targets.topics.sum(axis=1).max())
+        validation = cross_validate(self.labelled, held_out, self.targets, most, False, self.topics, self.tones)
+        return validation.report(natural_rows(validation, self.rows))
+
+    def plain(self, decisions: NDArray[np.float64]) -> Report:
+        """Judge decision values as they are: a topic above 0, the greatest tone."""
+        n_topics = len(self.topics)
+        values = [expit(decisions[:, :n_topics]), softmax(decisions[:, n_topics:], axis=1)]
+        how = self.rows["how"].tolist()
+        natural = np.flatnonzero([how[line] == "natural" for _, line in self.labelled.places])
+        given = [tuple(np.flatnonzero(row).tolist()) for row in decisions[natural, :n_topics] > 0]
+        return Report.of(self.topics, self.tones, self.targets.take(natural), np.hstack(values)[natural], given)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and publish."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--corpora", type=Path, default=CORPORA, help="folder with the texts")
+    options = parser.parse_args(arguments)
+    warnings.simplefilter("ignore", stance.StanceWarning)  # one text stands twice with other labels
+    rows = []
+    for name, columns, report in reports(options.corpora):
+        figures = scores(report)
+        rows.append({"system": name, **{column: figures[column] for column in columns}})
+        print(rows[-1], file=sys.stderr)
+    results = {"conditions": conditions("fasttext-wheel", "vaderSentiment", "textblob"), "rows": rows}
+    publish("accuracy", results, "accuracy", block(results), METHOD)
+    draw_accuracy(rows, CHART)
+    print(block(results))
+    return 0
+
+
+def reports(corpora: Path) -> Iterator[tuple[str, Iterable[str], Report]]:
+    """Judge each system: its name, the columns of the table that its answers allow, its report."""
+    rows = training_rows(corpora)
+    task = Task.of(rows)
+    unlabelled = unlabelled_texts(corpora, rows["text"])
+    teacher = teacher_of(corpora, rows, unlabelled, partial(embed, TRANSFORMER))
+    _, taught = fit(Labelled.read(rows, group=None), teacher=teacher, max_terms=MAX_TERMS)
+    _, alone = fit(Labelled.read(rows, group=None))
+    assert taught is not None
+    assert alone is not None
+    yield "VADER, its customary thresholds", TONE_COLUMNS, task.plain(lexicon(task, vader, 0.05))
+    yield "TextBlob, the sign of its polarity", TONE_COLUMNS, task.plain(lexicon(task, textblob, 0.0))
+    yield "key words", TOPICS_COLUMNS, task.plain(key_words(task))
+    yield "scikit-learn, library defaults", COLUMNS, task.plain(task.held_out(partial(sklearn_defaults, task)))
+    yield "scikit-learn, latent semantic analysis", COLUMNS, task.tuned(task.held_out(partial(latent, task)))
+    yield "fastText, words, pairs and subwords", COLUMNS, task.tuned(task.held_out(partial(by_fasttext, task)))
+    for transformer in (MINILM, MPNET):
+        decisions = task.held_out(partial(by_embeddings, embeddings(task, transformer), task))
+        yield f"{transformer.name}, frozen, logistic regression", COLUMNS, task.tuned(decisions)
+    yield "stance, the labelled rows alone", COLUMNS, alone.report(natural_rows(alone, rows))
+    yield "stance, the default model", COLUMNS, taught.report(natural_rows(taught, rows))
+
+
+def scores(report: Report) -> dict[str, float]:
+    """Give the figures of the table."""
+    topics, tone = report.topics, report.tone
+    assert topics is not None
+    assert tone is not None
+    (at_80,) = (point.score for point in tone.coverage if point.coverage == 0.8)
+    return {
+        "topics_macro_f1": topics.macro_f1,
+        "topics_micro_f1": topics.micro_f1,
+        "topics_mean_average_precision": topics.mean_average_precision,
+        "weakest_topic_f1": min(label.f1 for label in topics.labels.values()),
+        "tone_macro_f1": tone.macro_f1,
+        "tone_accuracy": tone.accuracy,
+        "tone_accuracy_at_80": at_80,
+    }
+
+
+def lexicon(task: Task, polarity: Callable[[], Callable[[str], float]], limit: float) -> NDArray[np.float64]:
+    """Take polarity above the limit for cooperative, below it for tense, else neutral; such lexica know no mixture."""
+    of_text = polarity()
+    values = np.array([of_text(text) for text in task.texts])
+    tones = np.where(values > limit, "cooperative", np.where(values < -limit, "tense", "neutral"))
+    decisions = np.full((len(tones), len(task.topics) + len(task.tones)), -1.0)
+    decisions[np.arange(len(tones)), [len(task.topics) + task.tones.index(tone) for tone in tones]] = 1.0
+    return decisions
+
+
+def vader() -> Callable[[str], float]:
+    """Give VADER's compound score."""
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    analyzer = SentimentIntensityAnalyzer()
+    return lambda text: float(analyzer.polarity_scores(text)["compound"])
+
+
+def textblob() -> Callable[[str], float]:
+    """Give TextBlob's polarity."""
+    from textblob import TextBlob
+
+    return lambda text: float(TextBlob(text).sentiment.polarity)
+
+
+def key_words(task: Task) -> NDArray[np.float64]:
+    """Take a topic as given where one of its words stands."""
+    tokens = [set(re.findall(r"\w+", text.lower())) for text in task.texts]
+    found = [[not words.isdisjoint(KEYWORDS[topic].split()) for topic in task.topics] for words in tokens]
+    return np.hstack([np.where(found, 1.0, -1.0), np.zeros((len(found), len(task.tones)))])
+
+
+def by_heads(task: Task, seen: NDArray[np.int64], train: Any, test: Any, strength: float) -> NDArray[np.float64]:
+    """Fit scikit-learn's logistic regression for each topic and for tone."""
+    targets = task.targets.take(seen)
+    toned = targets.tones >= 0
+
+    def head(topic: int) -> NDArray[np.float64]:
+        fitted = LogisticRegression(C=strength, max_iter=1000)
+        if topic < targets.topics.shape[1]:
+            return fitted.fit(train, targets.topics[:, topic]).decision_function(test)[:, np.newaxis]
+        return fitted.fit(train[toned], targets.tones[toned]).decision_function(test)
+
+    return np.hstack(Parallel(n_jobs=-1)(delayed(head)(topic) for topic in range(len(task.topics) + 1)))
+
+
+def sklearn_defaults(task: Task, seen: NDArray[np.int64], unseen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Train scikit-learn as its tutorial does."""
+    vectoriser = TfidfVectorizer()
+    train, test = vectoriser.fit_transform(task.some(seen)), vectoriser.transform(task.some(unseen))
+    return by_heads(task, seen, train, test, 1.0)
+
+
+def latent(task: Task, seen: NDArray[np.int64], unseen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Train on the singular vectors of TF-IDF."""
+    vectoriser = make_pipeline(TfidfVectorizer(sublinear_tf=True, min_df=2), TruncatedSVD(LATENT, random_state=0))
+    train, test = vectoriser.fit_transform(task.some(seen)), vectoriser.transform(task.some(unseen))
+    return by_heads(task, seen, train, test, EMBEDDING_STRENGTH)
+
+
+def embeddings(task: Task, transformer: Transformer) -> NDArray[np.float32]:
+    """Embed the texts, in the order in which the build does, whose work is then used again."""
+    texts = task.rows["text"].drop_duplicates().tolist()
+    place = {text: number for number, text in enumerate(texts)}
+    return embed(transformer, texts)[[place[text] for text in task.texts]]
+
+
+def by_embeddings(
+    vectors: NDArray[np.float32], task: Task, seen: NDArray[np.int64], unseen: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Train on embeddings."""
+    return by_heads(task, seen, vectors[seen], vectors[unseen], EMBEDDING_STRENGTH)
+
+
+def by_fasttext(task: Task, seen: NDArray[np.int64], unseen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Train fastText, one against all for the topics and a softmax for tone."""
+    import fasttext
+
+    targets = task.targets.take(seen)
+    toned = np.flatnonzero(targets.tones >= 0)
+    topics = [[task.topics[topic] for topic in np.flatnonzero(row)] or ["none"] for row in targets.topics]
+    tones = [[task.tones[targets.tones[row]]] for row in toned]
+    values = []
+    for names, rows, labels, loss in (
+        (task.topics, seen, topics, "ova"),
+        (task.tones, seen[toned], tones, "softmax"),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "rows.txt"
+            write_fasttext(file, task.some(rows), labels)
+            model = fasttext.train_supervised(str(file), loss=loss, **FASTTEXT)
+        found = [dict_of(model.f.predict(fasttext_line(text) + "\n", -1, 0.0, "strict")) for text in task.some(unseen)]
+        values.append(np.array([[answer.get(name, 0.0) for name in names] for answer in found]))
+    topics_part, tones_part = (np.clip(part, 1e-6, 1 - 1e-6) for part in values)
+    return np.hstack([logit(topics_part), np.log(tones_part)])
+
+
+def dict_of(answer: list[tuple[float, str]]) -> dict[str, float]:
+    """Give fastText's answer by label."""
+    return {mark.removeprefix("__label__"): probability for probability, mark in answer}
+
+
+def block(results: dict[str, Any]) -> str:
+    """Write the table."""
+    lines = [f"| system | {' | '.join(COLUMNS.values())} |", "| --- |" + " --- |" * len(COLUMNS)]
+    for row in results["rows"]:
+        figures = [f"{row[column]:.3f}" if column in row else "" for column in COLUMNS]
+        lines.append(f"| {row['system']} | {' | '.join(figures)} |")
+    return "\n".join(lines) + f"\n\n{conditions_line(results['conditions'])}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
