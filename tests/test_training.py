@@ -23,7 +23,7 @@ from stance.labelled import Labelled, Targets
 from stance.taxonomy import TONES, TOPICS
 from training import build, embeddings, transfer
 from training.embeddings import Transformer, folder_of
-from training.robustness import COUNTRIES, country_shifts, reversals
+from training.robustness import COUNTRIES, DISTURBANCES, country_shifts, disturbances, reversals
 from training.rows import ROOT, editors_marks, fixture_rows, read_texts, text_dates, text_id, unlabelled_texts
 from training.teacher import Teacher
 
@@ -311,6 +311,21 @@ def test_reversed_sentences_are_pairs_of_their_kind() -> None:
     assert both.is_unique
     for one, other in zip(pairs["cooperative"].str.split(), pairs["tense"].str.split(), strict=True):
         assert len(set(one) & set(other)) >= 3
+
+
+def test_the_shipped_model_reads_text_as_it_arrives(default_model: stance.Model) -> None:
+    table = disturbances(default_model)
+    assert set(table.index) == set(DISTURBANCES)
+    for same in ("capitals", "in quotation marks", "a list"):
+        assert table.loc[same].tolist() == [1, 1]
+    much = table.drop("ten times over")
+    assert much.min().min() >= 0.9
+    assert table.loc["ten times over"].min() >= 0.6
+    assert table.max().max() == 1 > table.min().max()
+    texts = {name: disturbed("The organisation’s defence programme grew.") for name, disturbed in DISTURBANCES.items()}
+    assert len(set(texts.values())) == len(texts)
+    assert texts["American spelling"] == "The organization’s defense program grew."
+    assert texts["typos in a third of the long words"] == "The oragnisation’s defence programme grew."
 
 
 def test_the_shipped_model_orders_reversed_sentences_and_looks_past_countries(default_model: stance.Model) -> None:

@@ -1,4 +1,4 @@
-"""What a model makes of texts that are turned round, and of other countries in the same text.
+"""What a model makes of texts that are turned round, of other countries in the same text, and of text as it arrives.
 
 ``python -m training.robustness`` prints what it finds for the shipped model; the card has the main figures.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pandas as pd
 
 import stance
 
-__all__ = ["country_shifts", "reversals"]
+__all__ = ["country_shifts", "disturbances", "reversals"]
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 COUNTRIES = (
@@ -70,13 +71,105 @@ def country_shifts(model: stance.Model) -> pd.DataFrame:
     return pd.DataFrame.from_dict(shifts, orient="index").sort_values("median", ascending=False)
 
 
+def disturbances(model: stance.Model) -> pd.DataFrame:
+    """Say how often the answer stays when a paragraph is written otherwise.
+
+    Parameters
+    ----------
+    model : Model
+
+    Returns
+    -------
+    DataFrame
+        A row for each of `DISTURBANCES`: the share of the paragraphs of `fixtures/paragraphs.csv` that keep their
+        `tone`, and the mean overlap (Jaccard index) of their `topics`.
+    """
+    texts = pd.read_csv(FIXTURES / "paragraphs.csv")["text"].tolist()
+    before = model.classify_many(texts)
+    rows = {}
+    for name, disturbed in DISTURBANCES.items():
+        pairs = list(zip(before, model.classify_many([disturbed(text) for text in texts]), strict=True))
+        rows[name] = {
+            "tone": np.mean([one.tone == other.tone for one, other in pairs]),
+            "topics": np.mean([_overlap(set(one.topics), set(other.topics)) for one, other in pairs]),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _overlap(one: set[str], other: set[str]) -> float:
+    return len(one & other) / len(one | other) if one | other else 1.0
+
+
+def _html(text: str) -> str:
+    """Leave over what a page had: tags, entities, attributes."""
+    words = [f"{word}&nbsp;" if place % 7 == 6 else f"{word} " for place, word in enumerate(text.split())]
+    return f'<p class="body">{"".join(words)}</p><br/><a href="#top">'
+
+
+def _bullets(text: str) -> str:
+    """Make each sentence an item of a list."""
+    return "\n".join(f"  • {sentence}" for sentence in re.split(r"(?<=[.!?]) ", text))
+
+
+def _typos(text: str) -> str:
+    """Swap two letters inside every third long word."""
+    words = text.split(" ")
+    for place in [place for place, word in enumerate(words) if len(word) > 5][::3]:
+        word = words[place]
+        words[place] = word[:2] + word[3] + word[2] + word[4:]
+    return " ".join(words)
+
+
+def _american(text: str) -> str:
+    """Write as Americans do."""
+    for british, american in SPELLINGS.items():
+        text = re.sub(rf"\b{british}", american, text)
+    return text
+
+
+SPELLINGS = {
+    "defence": "defense",
+    "programme": "program",
+    "labour": "labor",
+    "centre": "center",
+    "neighbour": "neighbor",
+    "favour": "favor",
+    "harbour": "harbor",
+    "colour": "color",
+    "honour": "honor",
+    "organis": "organiz",
+    "recognis": "recogniz",
+    "criticis": "criticiz",
+    "apologis": "apologiz",
+    "minimis": "minimiz",
+    "authoris": "authoriz",
+    "licence": "license",
+    "travell": "travel",
+    "metre": "meter",
+    "kilometre": "kilometer",
+    "grey": "gray",
+}
+"""How words begin in British and in American spelling."""
+DISTURBANCES: dict[str, Callable[[str], str]] = {
+    "capitals": str.upper,
+    "in quotation marks": lambda text: f"“{text}”",
+    "a list": _bullets,
+    "left over of HTML": _html,
+    "as a post": lambda text: f"RT @newsdesk: {text} #news #world https://t.co/Ab3xYz",
+    "typos in a third of the long words": _typos,
+    "American spelling": _american,
+    "ten times over": lambda text: " ".join([text] * 10),
+}
+
+
 def _tone_scores(model: stance.Model, texts: list[str]) -> np.ndarray:
     return np.array([answer.tone_score for answer in model.classify_many(texts)])
 
 
 def main() -> int:
-    """Print both tables."""
+    """Print the tables."""
     model = stance.load()
+    print(f"kept when written otherwise\n{disturbances(model).to_string(float_format='{:.3f}'.format)}\n")
     print(reversals(model).to_string(float_format="{:.2f}".format))
     print(f"\nmoved by another country's name\n{country_shifts(model).to_string(float_format='{:+.3f}'.format)}")
     return 0
