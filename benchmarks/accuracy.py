@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,13 +30,13 @@ from sklearn.pipeline import make_pipeline
 import stance
 from benchmarks.chart import draw_accuracy
 from benchmarks.publish import conditions, conditions_line, publish
-from benchmarks.systems import fasttext_line, write_fasttext
+from benchmarks.systems import fasttext_probabilities, trained_fasttext
 from stance.evaluation import Report
 from stance.heads import Unseen
 from stance.labelled import Labelled, Targets
 from stance.learning import cross_validate, fit, folds_of
 from training.build import MAX_TERMS, TRANSFORMER, teacher_of
-from training.embeddings import MINILM, MPNET, Transformer, embed
+from training.embeddings import MINILM, MPNET, embed
 from training.rows import CORPORA, ROOT, natural_rows, training_rows, unlabelled_texts
 
 METHOD = ROOT / "docs" / "method.md"
@@ -55,9 +54,9 @@ TOPICS_COLUMNS = ("topics_macro_f1", "topics_micro_f1", "weakest_topic_f1")
 TONE_COLUMNS = ("tone_macro_f1", "tone_accuracy")
 """Of answers without probabilities."""
 EMBEDDING_STRENGTH = 10.0
-"""C on embeddings: 3 and 30 are no better."""
+"""C on embeddings and singular vectors; 3 and 30 were tried with MiniLM, and are no better."""
 LATENT = 256
-FASTTEXT = {"epoch": 25, "lr": 0.5, "wordNgrams": 2, "minn": 3, "maxn": 5, "bucket": 500_000, "thread": 2, "verbose": 0}
+FASTTEXT = {"epoch": 25, "lr": 0.5, "wordNgrams": 2, "minn": 3, "maxn": 5, "bucket": 500_000, "thread": 2}
 KEYWORDS = {
     "diplomacy": "ambassador summit talks minister treaty bilateral envoy diplomatic embassy relations negotiations",
     "security": "military attack troops killed soldiers terrorist bomb missile army war defence insurgents ceasefire",
@@ -129,16 +128,14 @@ class Task:
         rows = np.concatenate(folds)
         fold = np.repeat(np.arange(len(folds)), [len(part) for part in folds])
         held_out = Unseen(rows, fold, decisions[rows], np.zeros(0), np.zeros(0))
-        most = int(self.targets.topics.sum(axis=1).max())
-        validation = cross_validate(self.labelled, held_out, self.targets, most, False, self.topics, self.tones)
-        return validation.report(natural_rows(validation, self.rows))
+        validation = cross_validate(self.labelled, held_out, self.targets, self.topics, self.tones)
+        return validation.report(natural_rows(validation.labelled, self.rows))
 
     def plain(self, decisions: NDArray[np.float64]) -> Report:
         """Judge decision values as they are: a topic above 0, the greatest tone."""
         n_topics = len(self.topics)
         values = [expit(decisions[:, :n_topics]), softmax(decisions[:, n_topics:], axis=1)]
-        how = self.rows["how"].tolist()
-        natural = np.flatnonzero([how[line] == "natural" for _, line in self.labelled.places])
+        natural = np.array(natural_rows(self.labelled, self.rows))
         given = [tuple(np.flatnonzero(row).tolist()) for row in decisions[natural, :n_topics] > 0]
         return Report.of(self.topics, self.tones, self.targets.take(natural), np.hstack(values)[natural], given)
 
@@ -171,17 +168,17 @@ def reports(corpora: Path) -> Iterator[tuple[str, Iterable[str], Report]]:
     _, alone = fit(Labelled.read(rows, group=None))
     assert taught is not None
     assert alone is not None
-    yield "VADER, its customary thresholds", TONE_COLUMNS, task.plain(lexicon(task, vader, 0.05))
-    yield "TextBlob, the sign of its polarity", TONE_COLUMNS, task.plain(lexicon(task, textblob, 0.0))
+    yield "VADER, its customary thresholds", TONE_COLUMNS, task.plain(lexicon(task, vader(), 0.05))
+    yield "TextBlob, the sign of its polarity", TONE_COLUMNS, task.plain(lexicon(task, textblob(), 0.0))
     yield "key words", TOPICS_COLUMNS, task.plain(key_words(task))
     yield "scikit-learn, library defaults", COLUMNS, task.plain(task.held_out(partial(sklearn_defaults, task)))
     yield "scikit-learn, latent semantic analysis", COLUMNS, task.tuned(task.held_out(partial(latent, task)))
     yield "fastText, words, pairs and subwords", COLUMNS, task.tuned(task.held_out(partial(by_fasttext, task)))
     for transformer in (MINILM, MPNET):
-        decisions = task.held_out(partial(by_embeddings, embeddings(task, transformer), task))
+        decisions = task.held_out(partial(by_embeddings, embed(transformer, task.texts), task))
         yield f"{transformer.name}, frozen, logistic regression", COLUMNS, task.tuned(decisions)
-    yield "stance, the labelled rows alone", COLUMNS, alone.report(natural_rows(alone, rows))
-    yield "stance, the default model", COLUMNS, taught.report(natural_rows(taught, rows))
+    yield "stance, the labelled rows alone", COLUMNS, alone.report(natural_rows(alone.labelled, rows))
+    yield "stance, the default model", COLUMNS, taught.report(natural_rows(taught.labelled, rows))
 
 
 def scores(report: Report) -> dict[str, float]:
@@ -201,10 +198,9 @@ def scores(report: Report) -> dict[str, float]:
     }
 
 
-def lexicon(task: Task, polarity: Callable[[], Callable[[str], float]], limit: float) -> NDArray[np.float64]:
+def lexicon(task: Task, polarity: Callable[[str], float], limit: float) -> NDArray[np.float64]:
     """Take polarity above the limit for cooperative, below it for tense, else neutral; such lexica know no mixture."""
-    of_text = polarity()
-    values = np.array([of_text(text) for text in task.texts])
+    values = np.array([polarity(text) for text in task.texts])
     tones = np.where(values > limit, "cooperative", np.where(values < -limit, "tense", "neutral"))
     decisions = np.full((len(tones), len(task.topics) + len(task.tones)), -1.0)
     decisions[np.arange(len(tones)), [len(task.topics) + task.tones.index(tone) for tone in tones]] = 1.0
@@ -261,13 +257,6 @@ def latent(task: Task, seen: NDArray[np.int64], unseen: NDArray[np.int64]) -> ND
     return by_heads(task, seen, train, test, EMBEDDING_STRENGTH)
 
 
-def embeddings(task: Task, transformer: Transformer) -> NDArray[np.float32]:
-    """Embed the texts, in the order in which the build does, whose work is then used again."""
-    texts = task.rows["text"].drop_duplicates().tolist()
-    place = {text: number for number, text in enumerate(texts)}
-    return embed(transformer, texts)[[place[text] for text in task.texts]]
-
-
 def by_embeddings(
     vectors: NDArray[np.float32], task: Task, seen: NDArray[np.int64], unseen: NDArray[np.int64]
 ) -> NDArray[np.float64]:
@@ -277,8 +266,6 @@ def by_embeddings(
 
 def by_fasttext(task: Task, seen: NDArray[np.int64], unseen: NDArray[np.int64]) -> NDArray[np.float64]:
     """Train fastText, one against all for the topics and a softmax for tone."""
-    import fasttext
-
     targets = task.targets.take(seen)
     toned = np.flatnonzero(targets.tones >= 0)
     topics = [[task.topics[topic] for topic in np.flatnonzero(row)] or ["none"] for row in targets.topics]
@@ -288,19 +275,10 @@ def by_fasttext(task: Task, seen: NDArray[np.int64], unseen: NDArray[np.int64]) 
         (task.topics, seen, topics, "ova"),
         (task.tones, seen[toned], tones, "softmax"),
     ):
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "rows.txt"
-            write_fasttext(file, task.some(rows), labels)
-            model = fasttext.train_supervised(str(file), loss=loss, **FASTTEXT)
-        found = [dict_of(model.f.predict(fasttext_line(text) + "\n", -1, 0.0, "strict")) for text in task.some(unseen)]
-        values.append(np.array([[answer.get(name, 0.0) for name in names] for answer in found]))
+        _, model = trained_fasttext(task.some(rows), labels, loss=loss, **FASTTEXT)
+        values.append(fasttext_probabilities(model, task.some(unseen), names))
     topics_part, tones_part = (np.clip(part, 1e-6, 1 - 1e-6) for part in values)
     return np.hstack([logit(topics_part), np.log(tones_part)])
-
-
-def dict_of(answer: list[tuple[float, str]]) -> dict[str, float]:
-    """Give fastText's answer by label."""
-    return {mark.removeprefix("__label__"): probability for probability, mark in answer}
 
 
 def block(results: dict[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from benchmarks.publish import shown
 __all__ = ["draw", "draw_accuracy"]
 
 BATCH, SINGLE = "#1f6f8b", "#e0a458"
+SHIFT = 0.19
+"""Of a bar from the middle of its system, in systems."""
 STYLE = {"svg.hashsalt": "stance", "font.family": "DejaVu Sans", "font.size": 10}
 
 
@@ -24,16 +27,11 @@ def draw(systems: dict[str, dict[str, float]], file: Path) -> None:
     file : Path
         The SVG file to write; the same figures give the same bytes.
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
     names = sorted(systems, key=lambda name: systems[name]["batch"], reverse=True)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8.6, 0.72 * len(names) + 1.1), facecolor="white", layout="constrained")
-        axes = figure.add_subplot()
+    with _bars(file, len(names), 0.72, "upper right") as axes:
         for kind, label, colour, shift in (
-            ("batch", "many texts at once", BATCH, 0.19),
-            ("single", "one text, median", SINGLE, -0.19),
+            ("batch", "many texts at once", BATCH, SHIFT),
+            ("single", "one text, median", SINGLE, -SHIFT),
         ):
             values = [systems[name][kind] for name in names]
             places = [place + shift for place in range(len(names))]
@@ -44,12 +42,6 @@ def draw(systems: dict[str, dict[str, float]], file: Path) -> None:
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set_xlim(1, 3 * max(max(figures.values()) for figures in systems.values()))
         axes.set_xlabel("microseconds a paragraph, one thread (logarithmic: shorter is faster)")
-        axes.spines[["top", "right", "left"]].set_visible(False)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(axis="x", color="#dddddd")
-        axes.set_axisbelow(True)
-        axes.legend(loc="upper right", frameon=True, facecolor="white", edgecolor="none")
-        figure.savefig(file, format="svg", metadata={"Date": None})
 
 
 def draw_accuracy(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
@@ -62,16 +54,11 @@ def draw_accuracy(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
     file : Path
         The SVG file to write; the same figures give the same bytes.
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
     rows = list(reversed(rows))
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8.6, 0.6 * len(rows) + 1.1), facecolor="white", layout="constrained")
-        axes = figure.add_subplot()
+    with _bars(file, len(rows), 0.6, "lower right") as axes:
         for column, label, colour, shift in (
-            ("topics_macro_f1", "topics", BATCH, 0.19),
-            ("tone_macro_f1", "tone", SINGLE, -0.19),
+            ("topics_macro_f1", "topics", BATCH, SHIFT),
+            ("tone_macro_f1", "tone", SINGLE, -SHIFT),
         ):
             bars = [(place + shift, row[column]) for place, row in enumerate(rows) if column in row]
             places, values = zip(*bars, strict=True)
@@ -80,9 +67,21 @@ def draw_accuracy(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
         axes.set_yticks(range(len(rows)), [row["system"].replace(", ", ",\n", 1) for row in rows])
         axes.set_xlim(0, 1)
         axes.set_xlabel("macro-F1 in five-fold cross-validation, on rows drawn at random")
+
+
+@contextmanager
+def _bars(file: Path, n_systems: int, inches: float, legend: str) -> Iterator[Any]:
+    """Give axes for two bars a system, each system so many inches high, and write the chart when they are drawn."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.6, inches * n_systems + 1.1), facecolor="white", layout="constrained")
+        axes = figure.add_subplot()
+        yield axes
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color="#dddddd")
         axes.set_axisbelow(True)
-        axes.legend(loc="lower right", frameon=True, facecolor="white", edgecolor="none")
+        axes.legend(loc=legend, frameon=True, facecolor="white", edgecolor="none")
         figure.savefig(file, format="svg", metadata={"Date": None})

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 import stance
+from benchmarks.timing import timed
 
 __all__ = [
     "FASTEST",
@@ -18,9 +23,11 @@ __all__ = [
     "VADER",
     "System",
     "fasttext_line",
+    "fasttext_probabilities",
     "fasttext_system",
     "sklearn_system",
     "stance_system",
+    "trained_fasttext",
     "vader_system",
     "write_fasttext",
 ]
@@ -96,6 +103,54 @@ def write_fasttext(file: Path, texts: Sequence[str], labels: Sequence[Sequence[s
         for text, names in zip(texts, labels, strict=True):
             marks = "".join(f"__label__{name} " for name in names)
             rows.write(f"{marks}{fasttext_line(text)}\n")
+
+
+def trained_fasttext(texts: Sequence[str], labels: Sequence[Sequence[str]], **settings: Any) -> tuple[float, Any]:
+    """Train fastText, from a file that is written beforehand.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    labels : sequence of sequence of str
+        The labels of each text.
+    **settings
+        Of ``fasttext.train_supervised``.
+
+    Returns
+    -------
+    seconds : float
+        What the training took.
+    model : the model of fastText
+    """
+    import fasttext
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.txt"
+        write_fasttext(file, texts, labels)
+        return timed(lambda: fasttext.train_supervised(str(file), verbose=0, **settings))
+
+
+def fasttext_probabilities(model: Any, texts: Sequence[str], names: Sequence[str]) -> NDArray[np.float64]:
+    """Give the probability of each label by a fastText model, 0 where it does not know the label.
+
+    Parameters
+    ----------
+    model : a model of fastText
+    texts : sequence of str
+    names : sequence of str
+        The labels.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_texts, n_labels)
+    """
+    column = {f"__label__{name}": place for place, name in enumerate(names)}
+    probabilities = np.zeros((len(texts), len(names)))
+    for row, text in enumerate(texts):
+        for probability, label in model.f.predict(fasttext_line(text) + "\n", -1, 0.0, "strict"):
+            if label in column:
+                probabilities[row, column[label]] = probability
+    return probabilities
 
 
 def fasttext_line(text: str) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +26,7 @@ from sklearn.pipeline import FeatureUnion
 
 import stance
 from benchmarks.publish import conditions, conditions_line, publish, rounded, shown
-from benchmarks.systems import fasttext_line, write_fasttext
+from benchmarks.systems import fasttext_probabilities, trained_fasttext
 from benchmarks.texts import CORPORA, all_texts
 from benchmarks.timing import timed
 
@@ -198,33 +197,19 @@ def fasttext_candidates() -> dict[str, Train]:
 
 
 def train_fasttext(settings: dict[str, Any], train: Rows, test: Rows) -> tuple[float, float]:
-    """Train fastText on two threads, from a file that is written beforehand."""
-    import fasttext
-
+    """Train fastText on two threads, and tune its thresholds, both in its time."""
     stop = tuning_start(train)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "rows.txt"
-        # A row without a label would teach nothing.
-        write_fasttext(file, train.texts[:stop], [names or ["none"] for names in train.part(0, stop).names()])
+    # A row without a label would teach nothing.
+    labels = [names or ["none"] for names in train.part(0, stop).names()]
+    seconds, model = trained_fasttext(train.texts[:stop], labels, loss="ova", thread=2, **settings)
 
-        def work() -> tuple[Any, NDArray[np.float64]]:
-            model = fasttext.train_supervised(str(file), loss="ova", thread=2, verbose=0, **settings)
-            held_out = fasttext_probabilities(model, train.part(stop, len(train.texts)))
-            return model, best_thresholds(held_out, train.truth[stop:])
+    def tune() -> NDArray[np.float64]:
+        held_out = fasttext_probabilities(model, train.texts[stop:], train.topics)
+        return best_thresholds(held_out, train.truth[stop:])
 
-        seconds, (model, thresholds) = timed(work)
-    return seconds, test.macro_f1(fasttext_probabilities(model, test) >= thresholds)
-
-
-def fasttext_probabilities(model: Any, rows: Rows) -> NDArray[np.float64]:
-    """Give the probability of each topic by a fastText model."""
-    column = {f"__label__{topic}": place for place, topic in enumerate(rows.topics)}
-    probabilities = np.zeros(rows.truth.shape)
-    for row, text in enumerate(rows.texts):
-        for probability, label in model.f.predict(fasttext_line(text) + "\n", -1, 0.0, "strict"):
-            if label in column:
-                probabilities[row, column[label]] = probability
-    return probabilities
+    more_seconds, thresholds = timed(tune)
+    given = fasttext_probabilities(model, test.texts, test.topics) >= thresholds
+    return seconds + more_seconds, test.macro_f1(given)
 
 
 def choose(candidates: dict[str, Train], train: Rows, test: Rows, aim: float) -> dict[str, Train]:

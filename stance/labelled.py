@@ -209,6 +209,11 @@ class Targets:
                 others.setdefault(tone, row)
         return cls(topic_table, tone_column, len(tones)), others
 
+    @property
+    def max_topics(self) -> int:
+        """The most topics that a row has."""
+        return int(self.topics.sum(axis=1).max(initial=0))
+
     def take(self, rows: NDArray[np.int64]) -> Targets:
         """Give some of the rows."""
         return Targets(self.topics[rows], self.tones[rows], self.n_tones)

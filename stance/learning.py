@@ -227,17 +227,16 @@ def fit(
         *held_out, (vocabulary, (weights, intercept)) = _counted(trainer.together([*jobs, last]), steps)
         for part in held_out:
             unseen = unseen.joined(part)
-        max_topics = int(targets.topics.sum(axis=1).max(initial=0))
         decisions, truth = unseen.decisions, targets.take(unseen.rows)
         is_mixed = teacher is not None and bool(folds)
         if is_mixed:
             mixture = Mixture.fit(decisions, truth)
             decisions = mixture.mixed(decisions)
             weights, intercept = weights @ mixture.matrix, mixture.mixed(intercept)
-        rule = fit_rule(decisions, truth, max_topics)
+        rule = fit_rule(decisions, truth, targets.max_topics)
         validation = None
         if folds:
-            validation = cross_validate(labelled, unseen, targets, max_topics, is_mixed, topic_names, tone_names)
+            validation = cross_validate(labelled, unseen, targets, topic_names, tone_names, is_mixed)
         steps.update()
     card: dict[str, Any] = {
         "data": {"rows": n_texts, "sha256": digest},
@@ -334,10 +333,9 @@ def cross_validate(
     labelled: Labelled,
     unseen: Unseen,
     targets: Targets,
-    max_topics: int,
-    is_mixed: bool,
     topic_names: tuple[str, ...],
     tone_names: tuple[str, ...],
+    is_mixed: bool = False,
 ) -> CrossValidation:
     """Turn cross-validated decisions into answers, each fold by a mixture, if any, and a rule fitted on the others.
 
@@ -348,10 +346,9 @@ def cross_validate(
         Decision values of rows that the heads were not fitted on.
     targets : Targets
         The labels of all rows.
-    max_topics : int
-        The most topics that a row gets.
-    is_mixed : bool
     topic_names, tone_names : tuple of str
+    is_mixed : bool
+        Whether there is a mixture.
     """
     truth = targets.take(unseen.rows)
     folds = unseen.fold if unseen.fold.any() else np.arange(len(unseen.fold)) % 2
@@ -362,7 +359,7 @@ def cross_validate(
         decisions = unseen.decisions
         if is_mixed:
             decisions = Mixture.fit(decisions[there], truth.take(there)).mixed(decisions)
-        rule = fit_rule(decisions[there], truth.take(there), max_topics)
+        rule = fit_rule(decisions[there], truth.take(there), targets.max_topics)
         probabilities[here] = rule.probabilities(decisions[here])
         for row, chosen in zip(here.tolist(), rule.topics(probabilities[here]), strict=True):
             given[row] = chosen

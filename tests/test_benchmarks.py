@@ -116,7 +116,7 @@ def test_answers_with_and_without_probabilities_are_judged_on_the_rows_drawn_at_
         assert min(scores.values()) == 1.0
     by_words = accuracy.scores(task.plain(accuracy.key_words(task)))
     assert 0.3 < by_words["topics_macro_f1"] < 0.9
-    polarity = accuracy.lexicon(task, lambda: lambda text: 1.0 if "signed" in text else -1.0, 0.5)
+    polarity = accuracy.lexicon(task, lambda text: 1.0 if "signed" in text else -1.0, 0.5)
     assert {task.tones[tone] for tone in polarity[:, len(task.topics) :].argmax(axis=1)} == {"cooperative", "tense"}
     learned = accuracy.scores(task.tuned(task.held_out(partial(accuracy.sklearn_defaults, task))))
     assert 0.2 < learned["topics_macro_f1"] < 1.0

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.simplefilter("default", stance.StanceWarning)
         model, validation = fit(Labelled.read(rows, group=None), teacher=teacher, max_terms=MAX_TERMS)
     assert validation is not None
-    natural = natural_rows(validation, rows)
+    natural = natural_rows(validation.labelled, rows)
     card = {
         "name": "stance default" if not options.fixtures_only else "stance, fixtures only",
         "licence": "MIT; the licences of the texts it was trained on are listed under sources",

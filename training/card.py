@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 
 import stance
 from stance.evaluation import Coverage, Report
 from stance.learning import CrossValidation
-from training.robustness import country_shifts, disturbances, reversals
-
-FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+from training.robustness import FIXTURES, country_shifts, disturbances, reversals
 
 
 def card_text(

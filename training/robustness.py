@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 import stance
+from training.rows import ROOT
 
-__all__ = ["country_shifts", "disturbances", "reversals"]
+__all__ = ["FIXTURES", "country_shifts", "disturbances", "reversals"]
 
-FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+FIXTURES = ROOT / "fixtures"
 COUNTRIES = (
     *("Armenia", "Australia", "Brazil", "Britain", "Canada", "Chile", "China", "Cuba", "Egypt", "France", "Georgia"),
     *("Germany", "Ghana", "Greece", "India", "Indonesia", "Iran", "Iraq", "Israel", "Italy", "Japan", "Kenya"),

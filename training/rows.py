@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stance.learning import CrossValidation
+from stance.labelled import Labelled
 
 __all__ = [
     "CORPORA",
@@ -140,10 +140,10 @@ def editors_marks(corpora: Path, texts: pd.Series[str]) -> pd.DataFrame:
     return pd.DataFrame({"category": plain.map(category).fillna(""), "heading": plain.map(heading).fillna("")})
 
 
-def natural_rows(validation: CrossValidation, rows: pd.DataFrame) -> list[int]:
-    """Give the rows of the cross-validation that were drawn at random."""
+def natural_rows(labelled: Labelled, rows: pd.DataFrame) -> list[int]:
+    """Give the places of the labelled rows, which were read from `rows`, that were drawn at random."""
     how = rows["how"].tolist()
-    return [row for row, (_, line) in enumerate(validation.labelled.places) if how[line] == "natural"]
+    return [row for row, (_, line) in enumerate(labelled.places) if how[line] == "natural"]
 
 
 def source_facts(rows: pd.DataFrame, unlabelled: pd.DataFrame | None) -> list[dict[str, object]]:

@@ -14,7 +14,7 @@ from stance.counting import Corpus
 from stance.heads import Trainer
 from stance.labelled import Labelled, Targets
 from stance.learning import folds_of
-from training.rows import CORPORA, training_rows
+from training.rows import CORPORA, natural_rows, training_rows
 
 TONES = ("cooperative", "tense", "mixed", "neutral")
 STRENGTH = 3.0
@@ -27,7 +27,7 @@ def main() -> None:
     options = parser.parse_args()
     rows = training_rows(options.corpora)
     labelled = Labelled.read(rows, topics=None, group=None).ordered()
-    is_natural = np.array([rows["how"][line] == "natural" for _, line in labelled.places])
+    natural = natural_rows(labelled, rows)
     four, _ = Targets.of(labelled, (), TONES)
     names = [TONES[tone] for tone in four.tones]
     is_cooperative = np.array([name in ("cooperative", "mixed") for name in names])
@@ -47,8 +47,8 @@ def main() -> None:
     joined = np.column_stack([cooperative - tense, tense - cooperative, cooperative + tense, -cooperative - tense])
     for name, decisions in (("one four-way head", four_way), ("two yes/no heads", joined)):
         given = _calibrated(decisions, four, folds)
-        scores = f1_score(four.tones[is_natural], given[is_natural], average="macro")
-        print(f"{name}: macro-F1 {scores:.3f}, accuracy {(given == four.tones)[is_natural].mean():.3f}")
+        scores = f1_score(four.tones[natural], given[natural], average="macro")
+        print(f"{name}: macro-F1 {scores:.3f}, accuracy {(given == four.tones)[natural].mean():.3f}")
 
 
 def _calibrated(

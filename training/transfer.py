@@ -60,7 +60,7 @@ def transfers(corpora: Path) -> Iterator[dict[str, object]]:
         teacher = teacher_of(corpora, rows, unlabelled, looked_up) if with_teacher else None
         _, validation = fit(Labelled.read(rows, group=None), teacher=teacher, max_terms=MAX_TERMS)
         assert validation is not None
-        natural = natural_rows(validation, rows)
+        natural = natural_rows(validation.labelled, rows)
         lines = [line for _, line in validation.labelled.places]
         for name, is_out in left_out.items():
             out, seen = is_out(rows), rows[~is_out(rows)].reset_index(drop=True)
