@@ -55,7 +55,7 @@ def draw_accuracy(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
         The SVG file to write; the same figures give the same bytes.
     """
     rows = list(reversed(rows))
-    with _bars(file, len(rows), 0.6, "lower right") as axes:
+    with _bars(file, len(rows), 0.6, "upper right") as axes:
         for column, label, colour, shift in (
             ("topics_macro_f1", "topics", BATCH, SHIFT),
             ("tone_macro_f1", "tone", SINGLE, -SHIFT),

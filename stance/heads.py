@@ -33,8 +33,11 @@ DEFAULT_STRENGTH = 10.0
 SEARCH_ROWS = 5_000
 SEARCH_TOPICS = 8
 PASSES = (4, 100)
+FEWEST_TAUGHT_PASSES = 8
+"""Probabilities are learned more slowly than labels."""
 VISITS = 200_000
-"""The compiled solver makes as many passes as give so many visits to rows, but at least 4 and at most 100."""
+"""The compiled solver makes as many passes as give so many visits to rows, but at least 4, or 8 with a teacher, and at
+most 100."""
 TOLERANCE = 1e-4
 """It stops before where no probability is farther than this from its row's."""
 SKLEARN_TOLERANCE = 1e-5
@@ -214,7 +217,8 @@ class Trainer:
         self, features: sparse.csr_array, targets: Targets, strengths: tuple[float, float], taught: Taught | None = None
     ) -> Heads:
         if self.at_once and solver is not None and features.shape[1]:
-            passes = min(max(PASSES[0], VISITS // len(self.corpus.lengths)), PASSES[1])
+            fewest = PASSES[0] if taught is None else FEWEST_TAUGHT_PASSES
+            passes = min(max(fewest, VISITS // len(self.corpus.lengths)), PASSES[1])
             return fit_heads(features, targets, taught, strengths, passes)
         if taught is not None:
             raise RuntimeError("learning from a teacher needs the compiled solver: install stance with a C compiler")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib
+import random
 import re
 import sys
 from functools import partial
@@ -13,19 +14,23 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 
 import stance
-from benchmarks import accuracy, publish, retraining, speed, training
+from benchmarks import accuracy, finetuning, publish, retraining, speed, training
 from benchmarks.publish import replace_block, shown
 from benchmarks.texts import made_texts, pool_texts
+from stance.labelled import Labelled
+from stance.learning import fit, folds_of
 from training.rows import fixture_rows
 
 ROOT = Path(__file__).resolve().parent.parent
-PEERS = ("fasttext", "vaderSentiment", "textblob", "sentence_transformers", "matplotlib")
+PEERS = ("fasttext", "vaderSentiment", "textblob", "sentence_transformers", "torch", "transformers", "matplotlib")
 MODULES = (
     "accuracy",
     "chart",
     "equality",
+    "finetuning",
     "processes",
     "publish",
     "retraining",
@@ -120,6 +125,46 @@ def test_answers_with_and_without_probabilities_are_judged_on_the_rows_drawn_at_
     assert {task.tones[tone] for tone in polarity[:, len(task.topics) :].argmax(axis=1)} == {"cooperative", "tense"}
     learned = accuracy.scores(task.tuned(task.held_out(partial(accuracy.sklearn_defaults, task))))
     assert 0.2 < learned["topics_macro_f1"] < 1.0
+
+
+def test_a_cross_validation_gives_its_decisions_back_in_the_order_of_the_rows() -> None:
+    rows = fixture_rows()
+    task = accuracy.Task.of(rows)
+    _, validation = fit(Labelled.read(rows, group=None))
+    assert validation is not None
+    decisions = task.decisions_of(validation)
+    found = dict(zip(validation.labelled.texts, validation.probabilities, strict=True))
+    for row in range(0, len(rows), 50):
+        expected = found[task.texts[row]]
+        np.testing.assert_allclose(expit(decisions[row, :16]), expected[:16], rtol=1e-6)
+        np.testing.assert_allclose(np.exp(decisions[row, 16:]), expected[16:], rtol=1e-6)
+
+
+def test_fasttext_gets_the_labels_of_each_head() -> None:
+    task = accuracy.Task.of(fixture_rows())
+    some = np.array([3, 1, 2])
+    (texts, topics, all_topics), (toned, tones, all_tones) = accuracy.fasttext_rows(task, some)
+    assert texts == toned == [task.texts[3], task.texts[1], task.texts[2]]
+    assert (all_topics, all_tones) == (task.topics, task.tones)
+    assert topics == [list(task.labelled.topics[row]) or ["none"] for row in some]
+    assert tones == [[task.labelled.tones[row]] for row in some]
+
+
+def test_the_first_fold_is_divided_for_what_learned_from_the_others() -> None:
+    task = accuracy.Task.of(fixture_rows().assign(how="natural"))
+    parts = task.first_fold()
+    unseen = folds_of(task.labelled, 0)[0][1]
+    assert sorted(np.concatenate(parts)) == sorted(unseen)
+    report = task.tuned(np.where(task.targets.topics[:, :1], 1.0, -1.0) * np.ones(20), parts)
+    assert report.n_rows == len(unseen)
+
+
+def test_batches_hold_every_text_once_and_texts_of_like_length() -> None:
+    lengths = [(7 * place) % 1000 for place in range(1700)]
+    batches = finetuning._batches(lengths, random.Random(0))
+    assert sorted(row for batch in batches for row in batch) == list(range(1700))
+    assert max(map(len, batches)) == finetuning.BATCH
+    assert np.median([np.ptp([lengths[row] for row in batch]) for batch in batches]) < 50
 
 
 def bench_file(path: Path, column: str, labels: list[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 from conftest import FIXTURES
 
@@ -40,6 +42,33 @@ def test_voices_countries_and_years_vary(paragraphs: pd.DataFrame) -> None:
     assert paragraphs["country"].nunique() >= 100
     assert paragraphs["year"].between(1945, 2026).all()
     assert paragraphs["year"].nunique() >= 50
+
+
+def words_in_a_row(text: str) -> set[tuple[str, ...]]:
+    words = re.findall(r"\w+", text.lower())
+    return {tuple(words[place : place + 8]) for place in range(len(words) - 7)}
+
+
+def test_writings_and_kinds_are_labelled_and_told_apart() -> None:
+    for name, column in (("writings", "group"), ("kinds", "kind")):
+        table = pd.read_csv(FIXTURES / f"{name}.csv", keep_default_na=False)
+        assert table["id"].is_unique
+        assert table["text"].map(text_id).equals(table["id"])
+        assert table[column].value_counts().min() >= 16
+        assert set(table["tone"]) == set(TONE_NAMES)
+        for cell in table["topics"]:
+            assert cell == "|".join(topic for topic in TOPIC_NAMES if topic in cell.split("|"))
+        topics = table["topics"].str.split("|").explode().value_counts()
+        assert all(topics[topic] >= 12 for topic in TOPIC_NAMES)
+
+
+def test_no_text_that_is_judged_by_was_taught(paragraphs: pd.DataFrame) -> None:
+    learned = pd.concat([paragraphs["text"], pd.read_csv(FIXTURES / "writings.csv")["text"]])
+    taught = set().union(*learned.map(words_in_a_row))
+    reversals = pd.read_csv(FIXTURES / "reversals.csv")
+    for texts in (pd.read_csv(FIXTURES / "kinds.csv")["text"], reversals["cooperative"], reversals["tense"]):
+        for text in texts:
+            assert not words_in_a_row(text) & taught, text
 
 
 def test_articles_come_out_as_labelled_for_the_most_part(default_model: stance.Model) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import string
 import zipfile
 from collections.abc import Sequence
@@ -20,11 +21,22 @@ from conftest import FIXTURES
 import stance
 from stance import heads
 from stance.labelled import Labelled, Targets
+from stance.learning import CrossValidation
 from stance.taxonomy import TONES, TOPICS
-from training import build, embeddings, transfer
+from training import build, charts, embeddings, learning_curve, robustness, transfer
+from training import teacher as teaching
 from training.embeddings import Transformer, folder_of
-from training.robustness import COUNTRIES, DISTURBANCES, country_shifts, disturbances, reversals
-from training.rows import ROOT, editors_marks, fixture_rows, read_texts, text_dates, text_id, unlabelled_texts
+from training.robustness import COUNTRIES, DISTURBANCES, country_shifts, disturbances, kinds, refusals, reversals
+from training.rows import (
+    ROOT,
+    editors_marks,
+    fixture_rows,
+    read_texts,
+    some_sentences,
+    taught_texts,
+    text_dates,
+    text_id,
+)
 from training.teacher import Teacher
 
 LABELS = pd.read_csv(ROOT / "training" / "labels.csv", keep_default_na=False)
@@ -36,6 +48,16 @@ def test_the_labels_hold_no_text() -> None:
     assert list(LABELS.columns) == ["id", "topics", "tone", "source", "how"]
     assert LABELS["id"].str.fullmatch("[0-9a-f]{12}").all()
     assert LABELS["id"].is_unique
+
+
+def test_the_errors_that_were_read_are_of_labelled_rows_and_counted_in_the_card() -> None:
+    errors = pd.read_csv(ROOT / "training" / "errors.csv")
+    assert errors["head"].value_counts().to_dict() == {"tone": 150, "topics": 150}
+    assert set(errors["id"]) <= set(LABELS["id"])
+    assert not errors.duplicated(["id", "head"]).any()
+    card = (ROOT / "stance" / "models" / "default.md").read_text(encoding="utf-8")
+    for (_, kind), count in errors.groupby(["head", "kind"]).size().items():
+        assert f"| {kind} | {count} |" in card
 
 
 def test_the_labels_are_those_of_the_codebook() -> None:
@@ -72,7 +94,7 @@ def test_a_text_counts_only_under_its_own_id(tmp_path: Path) -> None:
     assert read_texts(tmp_path) == {text_id("one text"): "one text"}
 
 
-def test_unlabelled_texts_are_those_that_no_label_is_for(tmp_path: Path) -> None:
+def test_taught_texts_are_those_that_nobody_labelled_and_those_written(tmp_path: Path) -> None:
     pool = pd.DataFrame({"text": ["one text", "One  TEXT", "another", "another", "a third"]})
     pool["id"] = ["a", "b", "c", "d", "e"]
     pool["source"] = ["FRUS", "FRUS", "whitehouse.gov blog (x)", "FRUS", "English Wikinews (y)"]
@@ -81,18 +103,53 @@ def test_unlabelled_texts_are_those_that_no_label_is_for(tmp_path: Path) -> None
     pool.to_csv(tmp_path / "pool.csv.gz", index=False)
     pool[["id", "text", "date"]].head(1).to_csv(tmp_path / "labelled.csv.gz", index=False)
     events = pd.DataFrame(
-        {"text": ["A  third", "one text"], "category": ["politics", "law"], "heading": ["War", "Trial"]}
+        {
+            "text": ["A  third", "one text", "a fourth"],
+            "category": ["politics", "law", "law"],
+            "heading": ["War", "Trial", ""],
+            "date": "2022-03-04",
+        }
     )
     events.to_csv(tmp_path / "current_events.csv.gz", index=False)
-    left = unlabelled_texts(tmp_path, pd.Series(["ONE text"]))
-    assert left.to_dict("list") == {
-        "text": ["another", "a third"],
-        "source": ["whitehouse", "wikinews"],
-        "date": ["2021-03", "2020-01-02"],
+    taught = taught_texts(tmp_path, pd.Series(["ONE text"]))
+    written = pd.read_csv(FIXTURES / "writings.csv", keep_default_na=False)
+    assert taught.loc[:2, ["kind", "text", "source", "date"]].to_dict("list") == {
+        "kind": ["paragraph", "paragraph", "item"],
+        "text": ["another", "a third", "a fourth"],
+        "source": ["whitehouse", "wikinews", "wikipedia"],
+        "date": ["2021-03", "2020-01-02", "2022-03-04"],
     }
+    assert taught["text"].tolist()[3:] == written["text"].tolist()
+    assert taught.loc[:2, ["topics", "tone"]].eq("").all(axis=None)
+    assert taught.loc[3:, ["topics", "tone"]].to_numpy().tolist() == written[["topics", "tone"]].to_numpy().tolist()
+    assert set(taught.loc[3:, "source"]) == {"fixtures"}
+    left = taught[:2]
     marks = editors_marks(tmp_path, left["text"])
     assert marks.to_dict("list") == {"category": ["", "politics"], "heading": ["", "War"]}
     assert text_dates(tmp_path) == {"a": "1961", "b": "1961", "c": "2021-03", "d": "", "e": "2020-01-02"}
+
+
+def test_some_sentences_are_taken_of_each_paragraph_that_has_several() -> None:
+    three = [
+        "The two ministers met in Rome on Monday.",
+        '"We shall meet again in the autumn."',
+        "So they said to us all.",
+    ]
+    texts = pd.DataFrame({"text": [" ".join(three), "Short. Too short. Hm.", "No end"], "kind": "paragraph"})
+    chosen = some_sentences(texts)
+    assert sorted(chosen["text"]) == sorted(three)
+    assert set(chosen["kind"]) == {"sentence"}
+    assert some_sentences(texts.assign(kind="item")).empty
+    many = pd.DataFrame(
+        {
+            "text": [" ".join(f"There were {number} of them on day {day}." for day in "abcde") for number in range(60)],
+            "kind": "paragraph",
+        }
+    )
+    some = some_sentences(many)["text"]
+    assert len(some) == 180
+    assert {text[-2] for text in some} == set("abcde")
+    assert sorted(some_sentences(many.sample(frac=1, random_state=0))["text"]) == sorted(some)
 
 
 def embed_by_letters(texts: Sequence[str]) -> np.ndarray:
@@ -100,38 +157,51 @@ def embed_by_letters(texts: Sequence[str]) -> np.ndarray:
     return np.array([[text.lower().count(letter) for letter in string.ascii_lowercase] for text in texts], np.float32)
 
 
-def taught_rows() -> tuple[Labelled, Targets]:
+TWO_TOPICS = ("security", "trade")
+
+
+def rows_and_targets() -> tuple[Labelled, Targets]:
     rows = fixture_rows()
     labelled = Labelled.read(rows, group=None)
-    return labelled, Targets.of(labelled, ("security", "trade"), tuple(tone.name for tone in TONES))[0]
+    return labelled, Targets.of(labelled, TWO_TOPICS, tuple(tone.name for tone in TONES))[0]
+
+
+def taught_by(texts: Sequence[str], kind: Sequence[str] | str = "paragraph") -> pd.DataFrame:
+    """Make texts that nobody labelled."""
+    return pd.DataFrame({"text": texts, "kind": kind, "source": "fixtures", "date": "", "topics": "", "tone": ""})
 
 
 @needs_solver
 def test_a_teacher_labels_by_words_meaning_and_editors_marks() -> None:
-    labelled, targets = taught_rows()
+    labelled, targets = rows_and_targets()
     asked = ["The troops shelled the border town.", "Steel tariffs were cut.", "The parties met."]
+    known = "A tariff war, with troops."
+    taught = taught_by(asked)
+    taught.loc[3] = {"text": known, "topics": "trade|security", "tone": "mixed"}
     marked = ["security" if topics == ("security",) else "" for topics in labelled.topics or []]
-    marks = pd.DataFrame({"category": [*marked, "", "", "security"], "heading": ""})
-    marks.loc[len(marks) - 2, "heading"] = "Tariffs"
+    marks = pd.DataFrame({"category": [*marked, "", "", "security", ""], "heading": ""})
+    marks.loc[len(marks) - 3, "heading"] = "Tariffs"
     marks.loc[:5, "heading"] = "Tariffs talks"  # a heading counts from three texts on
-    teacher = Teacher(labelled.texts, asked, marks, embed_by_letters, 0.5)
-    assert (teacher.texts, teacher.weight) == (asked, 0.5)
+    teacher = Teacher(labelled.texts, taught, marks, embed_by_letters, TWO_TOPICS)
+    assert teacher.texts == [*asked, known]
+    assert teacher.weight == 1
     given = teacher.label(labelled, targets)
-    assert given.shape == (3, 6)
+    assert given.shape == (4, 6)
+    assert given[3].tolist() == [1, 1, 0, 0, 1, 0]
     assert given.dtype == np.float32
     np.testing.assert_allclose(given[:, 2:].sum(axis=1), 1.0, rtol=1e-5)
     security, trade = given[:, 0], given[:, 1]
     assert security[0] > security[1]
     assert trade[1] > trade[0]
-    unmarked = Teacher(labelled.texts, asked, marks.assign(category=""), embed_by_letters).label(labelled, targets)
-    assert security[2] > 2 * unmarked[2, 0]
+    unmarked = Teacher(labelled.texts, taught, marks.assign(category=""), embed_by_letters, TWO_TOPICS)
+    assert security[2] > 2 * unmarked.label(labelled, targets)[2, 0]
 
 
 @needs_solver
 def test_a_teacher_learns_only_from_the_rows_that_it_is_shown() -> None:
-    labelled, targets = taught_rows()
+    labelled, targets = rows_and_targets()
     marks = pd.DataFrame({"category": [""] * (len(labelled) + 1), "heading": ["Tariffs"] * (len(labelled) + 1)})
-    teacher = Teacher(labelled.texts, ["Steel tariffs were cut."], marks, embed_by_letters)
+    teacher = Teacher(labelled.texts, taught_by(["Steel tariffs were cut."]), marks, embed_by_letters, TWO_TOPICS)
     shown = np.flatnonzero(~targets.topics[:, 1])
     blind = teacher.label(labelled.take(shown.tolist()), targets.take(shown))
     assert blind[0, 1] < 0.01 < teacher.label(labelled, targets)[0, 1]
@@ -186,6 +256,8 @@ def test_embeddings_are_kept_and_stand_in_the_order_of_the_texts(
     for _ in range(2):
         np.testing.assert_array_equal(embeddings.embed(tiny, texts), embed_by_letters(texts))
     assert asked == [["a", "bb"], ["abc", "banana"], ["cabbage"]]
+    np.testing.assert_array_equal(embeddings.embed(tiny, ["a", "new", "a"]), embed_by_letters(["a", "new", "a"]))
+    assert asked[3:] == [["new"]]
 
 
 def test_the_build_says_what_the_teacher_needs(
@@ -195,7 +267,7 @@ def test_the_build_says_what_the_teacher_needs(
         raise PackageNotFoundError("some-weights")
 
     monkeypatch.setattr(build, "training_rows", lambda corpora: fixture_rows())
-    monkeypatch.setattr(build, "unlabelled_texts", lambda corpora, labelled: None)
+    monkeypatch.setattr(build, "taught_texts", lambda corpora, labelled: None)
     monkeypatch.setattr(build, "teacher_of", fails)
     assert build.main(["--output", str(tmp_path / "model.stance")]) == 2
     assert capsys.readouterr().err == (
@@ -209,21 +281,79 @@ def test_the_build_says_what_the_teacher_needs(
 def test_a_model_is_built_with_a_teacher(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    unlabelled = pd.read_csv(FIXTURES / "reversals.csv")["tense"].rename("text").to_frame().assign(source="fixtures")
-    monkeypatch.setattr(build, "training_rows", lambda corpora: fixture_rows())
-    monkeypatch.setattr(build, "unlabelled_texts", lambda corpora, labelled: unlabelled)
+    asked = pd.read_csv(FIXTURES / "reversals.csv")["tense"].tolist()
+    taught = taught_by(asked, ["paragraph", "item", "sentence", "written"] * (len(asked) // 4))
+    monkeypatch.setattr(build, "training_rows", lambda corpora: fixture_rows().assign(how="natural"))
+    monkeypatch.setattr(build, "taught_texts", lambda corpora, labelled: taught)
     monkeypatch.setattr(
-        build, "editors_marks", lambda corpora, texts: pd.DataFrame({"category": "", "heading": "News"}, texts.index)
+        teaching, "editors_marks", lambda corpora, texts: pd.DataFrame({"category": "", "heading": "News"}, texts.index)
     )
     monkeypatch.setattr(build, "embed", lambda transformer, texts: embed_by_letters(texts))
+    monkeypatch.setattr(learning_curve, "SIZES", (100, 200))
     output = tmp_path / "taught.stance"
     assert build.main(["--output", str(output)]) == 0
     card = stance.load(output).card
     assert card["data"]["rows"] == len(fixture_rows())
-    assert card["teacher"]["texts"] == len(unlabelled)
-    assert [source["taught"] for source in card["sources"]] == [len(unlabelled)]
-    assert card["teacher"]["transformer"] in output.with_suffix(".md").read_text(encoding="utf-8")
+    assert card["teacher"]["texts"] == 4 * card["teacher"]["kinds"]["item"] == len(taught)
+    assert [source["taught"] for source in card["sources"]] == [len(taught)]
+    written = output.with_suffix(".md").read_text(encoding="utf-8")
+    assert card["teacher"]["transformer"] in written
+    shown = re.findall(r"!\[.*?\]\((.*?)\)", written)
+    assert shown == [f"taught-{chart}.svg" for chart in ("reliability", "precision-recall", "learning-curve")]
+    assert all((tmp_path / chart).exists() for chart in shown)
     capsys.readouterr()
+
+
+@needs_solver
+@pytest.mark.slow
+def test_more_rows_are_learned_from_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = fixture_rows().assign(how=["natural", "other"] * 230)
+    learned: list[set[str]] = []
+
+    def teacher_of(corpora: Path, rows: pd.DataFrame, taught: pd.DataFrame, embed: Any) -> Teacher:
+        learned.append(set(rows["text"]))
+        return teaching.teacher_of(corpora, rows, taught, embed)
+
+    monkeypatch.setattr(
+        teaching, "editors_marks", lambda corpora, texts: pd.DataFrame({"category": "", "heading": "News"}, texts.index)
+    )
+    monkeypatch.setattr(learning_curve, "teacher_of", teacher_of)
+    monkeypatch.setattr(learning_curve, "SIZES", (100, 300))
+    monkeypatch.setattr(learning_curve, "training_rows", lambda corpora: rows)
+    monkeypatch.setattr(learning_curve, "taught_texts", lambda corpora, labelled: taught_by(["Talks ", "A war "] * 2))
+    monkeypatch.setattr(learning_curve, "embed", lambda transformer, texts: embed_by_letters(texts))
+    assert learning_curve.main(["--corpora", str(tmp_path)]) == 0
+    assert [len(texts) for texts in learned] == [100, 300]
+    assert learned[0] < learned[1]
+    taught = taught_by(["Talks began."])
+    table = learning_curve.learning_curve(tmp_path, rows, taught, embed_by_letters)
+    natural = rows[rows["how"] == "natural"]
+    assert table["judged"].tolist() == [(~natural["text"].isin(texts)).sum() for texts in learned[:2]]
+    assert table["tone macro-F1"].between(0.2, 1).all()
+
+
+def test_charts_show_what_was_answered(tmp_path: Path) -> None:
+    labelled, targets = rows_and_targets()
+    n_rows = len(labelled)
+    probabilities = np.hstack([targets.topics * 0.8 + 0.1, np.eye(4)[targets.tones] * 0.6 + 0.1])
+    given = [tuple(np.flatnonzero(row).tolist()) for row in targets.topics]
+    tones = tuple(tone.name for tone in TONES)
+    validation = CrossValidation(TWO_TOPICS, tones, labelled, targets, probabilities, given)
+    rows = range(0, n_rows, 2)
+    charts.draw_reliability(validation, rows, tmp_path / "a.svg")
+    charts.draw_precision_recall(validation, rows, tmp_path / "b.svg")
+    table = pd.DataFrame({"rows": [10, 100], "topics macro-F1": [0.25, 0.5], "tone macro-F1": [0.125, 0.375]})
+    charts.draw_learning_curve(table, tmp_path / "c.svg")
+    texts = {name: (tmp_path / f"{name}.svg").read_text(encoding="utf-8") for name in "abc"}
+    for name, words in (
+        ("a", ["expected calibration error 0.100", "expected calibration error 0.300", "measured, 95 %"]),
+        ("b", [*TWO_TOPICS, *tones, "recall", "precision"]),
+        ("c", ["0.250", "0.500", "0.125", "0.375", "10", "100"]),
+    ):
+        for word in words:
+            assert f"<!-- {word} -->" in texts[name]
+    charts.draw_reliability(validation, rows, tmp_path / "again.svg")
+    assert (tmp_path / "again.svg").read_text(encoding="utf-8") == texts["a"]
 
 
 @needs_solver
@@ -233,22 +363,22 @@ def test_what_is_left_out_is_neither_seen_nor_taught(
 ) -> None:
     rows = fixture_rows().assign(how="natural")
     rows["source"] = np.where(np.arange(len(rows)) % 3, "kept", "left")
-    unlabelled = pd.DataFrame({"text": ["Talks began.", "Shells fell."], "source": ["kept", "left"], "date": ""})
+    taught = taught_by(["Talks began.", "Shells fell."]).assign(source=["kept", "left"])
     seen: list[tuple[set[str], list[str]]] = []
 
-    def teacher_of(corpora: Path, rows: pd.DataFrame, unlabelled: pd.DataFrame, embed: Any) -> Teacher:
-        seen.append((set(rows["source"]), unlabelled["text"].tolist()))
-        return build.teacher_of(corpora, rows, unlabelled, embed)
+    def teacher_of(corpora: Path, rows: pd.DataFrame, taught: pd.DataFrame, embed: Any) -> Teacher:
+        seen.append((set(rows["source"]), taught["text"].tolist()))
+        return teaching.teacher_of(corpora, rows, taught, embed)
 
     monkeypatch.setattr(
-        build,
+        teaching,
         "editors_marks",
         lambda corpora, texts: pd.DataFrame({"category": "", "heading": "News desk"}, texts.index),
     )
     monkeypatch.setattr(transfer, "LEFT_OUT", ("left",))
     monkeypatch.setattr(transfer, "FIRST_LATE_YEAR", "2020")
     monkeypatch.setattr(transfer, "training_rows", lambda corpora: rows)
-    monkeypatch.setattr(transfer, "unlabelled_texts", lambda corpora, labelled: unlabelled)
+    monkeypatch.setattr(transfer, "taught_texts", lambda corpora, labelled: taught)
     monkeypatch.setattr(transfer, "text_dates", lambda corpora: dict.fromkeys(rows["id"][::2], "2021-01-01"))
     monkeypatch.setattr(transfer, "embed", lambda transformer, texts: embed_by_letters(texts))
     monkeypatch.setattr(transfer, "teacher_of", teacher_of)
@@ -260,7 +390,7 @@ def test_what_is_left_out_is_neither_seen_nor_taught(
         ["left", "yes", str((rows["source"] == "left").sum())],
         ["2020", "and", "later"],
     ]
-    both = unlabelled["text"].tolist()
+    both = taught["text"].tolist()
     assert seen == [({"kept", "left"}, both), ({"kept"}, both[:1]), ({"kept", "left"}, both)]
 
 
@@ -313,9 +443,32 @@ def test_reversed_sentences_are_pairs_of_their_kind() -> None:
         assert len(set(one) & set(other)) >= 3
 
 
+def test_the_shipped_model_reads_kinds_of_text_that_it_was_not_taught(default_model: stance.Model) -> None:
+    suite = pd.read_csv(FIXTURES / "kinds.csv", keep_default_na=False)
+    table = kinds(default_model)
+    assert table["texts"].to_dict() == {**suite["kind"].value_counts().to_dict(), "all": len(suite)}
+    assert table["refused"].sum() == 0
+    assert table.loc["all", "tone"] >= 0.75
+    assert table.loc["all", "topics"] >= 0.73
+    assert (table["topics, second annotator"] > 0.9).all()
+
+
+def test_english_is_not_refused(default_model: stance.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [
+        "The ministers signed a trade accord.",
+        "1 2 33 44 555 666 7777 8888 99999 101010",
+        "Die Minister haben sich geeinigt.",
+    ]
+    pd.DataFrame({"text": texts}).to_csv(tmp_path / "some.csv.gz")
+    monkeypatch.setattr(robustness, "ENGLISH", ("some.csv.gz",))
+    found = refusals(default_model, tmp_path).loc["some.csv.gz"]
+    assert found.tolist() == [3, pytest.approx(2 / 3), 2, 0.5]
+
+
 def test_the_shipped_model_reads_text_as_it_arrives(default_model: stance.Model) -> None:
     table = disturbances(default_model)
     assert set(table.index) == set(DISTURBANCES)
+    assert (table.pop("texts") > 80).all()
     for same in ("capitals", "in quotation marks", "a list"):
         assert table.loc[same].tolist() == [1, 1]
     much = table.drop("ten times over")

@@ -9,7 +9,6 @@ nobody labelled (`teacher.py`); it needs ``pip install -r training/requirements.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 import warnings
 from collections.abc import Sequence
@@ -21,26 +20,23 @@ from pathlib import Path
 import pandas as pd
 
 import stance
-from stance.labelled import Labelled
-from stance.learning import fit
+from stance.learning import N_FOLDS
 from training.card import card_text
-from training.embeddings import MPNET, embed
+from training.charts import draw_learning_curve, draw_precision_recall, draw_reliability
+from training.embeddings import embed
+from training.learning_curve import learning_curve, scores_of
 from training.rows import (
     CORPORA,
     ROOT,
     MissingTextsError,
-    editors_marks,
     fixture_rows,
     natural_rows,
     source_facts,
+    taught_texts,
     training_rows,
-    unlabelled_texts,
 )
-from training.teacher import Embed, Teacher
+from training.teacher import TRANSFORMER, student, teacher_of
 
-TRANSFORMER = MPNET
-MAX_TERMS = 60_000
-"""Of the words, of the pairs and of the subwords."""
 KEPT_SCORES = ("labels", "macro_f1", "micro_f1", "mean_average_precision", "accuracy", "calibration_error")
 KEPT_LABEL_SCORES = ("precision", "recall", "f1", "average_precision", "support")
 
@@ -53,12 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--without-teacher", action="store_true", help="learn from the labelled rows alone")
     parser.add_argument("--output", type=Path, default=ROOT / "stance" / "models" / "default.stance")
     options = parser.parse_args(arguments)
-    unlabelled = teacher = None
+    taught = teacher = None
     try:
         rows = fixture_rows() if options.fixtures_only else training_rows(options.corpora)
         if not (options.fixtures_only or options.without_teacher):
-            unlabelled = unlabelled_texts(options.corpora, rows["text"])
-            teacher = teacher_of(options.corpora, rows, unlabelled, partial(embed, TRANSFORMER))
+            taught = taught_texts(options.corpora, rows["text"])
+            teacher = teacher_of(options.corpora, rows, taught, partial(embed, TRANSFORMER))
     except MissingTextsError as error:
         print(error, file=sys.stderr)
         return 2
@@ -68,14 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         # One text in the sources may stand twice with two annotators' labels; both count.
         warnings.simplefilter("default", stance.StanceWarning)
-        model, validation = fit(Labelled.read(rows, group=None), teacher=teacher, max_terms=MAX_TERMS)
+        model, validation = student(rows, teacher)
     assert validation is not None
     natural = natural_rows(validation.labelled, rows)
     card = {
         "name": "stance default" if not options.fixtures_only else "stance, fixtures only",
         "licence": "MIT; the licences of the texts it was trained on are listed under sources",
-        "sources": source_facts(rows, unlabelled),
-        "teacher": teacher_facts(teacher),
+        "sources": source_facts(rows, taught),
+        "teacher": teacher_facts(taught),
         "data": model.card["data"],
         "settings": model.card["settings"],
         "cross_validation": short_scores(validation.report()),
@@ -83,32 +79,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     model = stance.Model(replace(model.parameters, card=card))
     model.save(options.output)
-    digest = hashlib.sha256(options.output.read_bytes()).hexdigest()
-    facts = card_text(model, digest, options.output.stat().st_size, validation, natural, rows)
+    curve = None
+    if teacher is not None and taught is not None:
+        curve = learning_curve(options.corpora, rows, taught, partial(embed, TRANSFORMER))
+        seen = {"rows": len(rows) * (N_FOLDS - 1) // N_FOLDS, **scores_of(validation.report(natural))}
+        curve = pd.concat([curve, pd.DataFrame([seen])], ignore_index=True)
+        draw_learning_curve(curve, _beside(options.output, "learning-curve"))
+    judged = natural or range(len(validation.given))
+    draw_reliability(validation, judged, _beside(options.output, "reliability"))
+    draw_precision_recall(validation, judged, _beside(options.output, "precision-recall"))
+    facts = card_text(model, options.output, validation, natural, rows, curve, options.corpora)
     options.output.with_suffix(".md").write_text(facts, encoding="utf-8")
     print(f"wrote {options.output} ({options.output.stat().st_size / 1e6:.1f} MB) and its card")
     print(validation.report(natural or None))
     return 0
 
 
-def teacher_of(corpora: Path, rows: pd.DataFrame, unlabelled: pd.DataFrame, embed: Embed) -> Teacher:
-    """Give the teacher that labels the unlabelled texts."""
-    labelled = rows["text"].drop_duplicates()
-    marks = editors_marks(corpora, pd.concat([labelled, unlabelled["text"]], ignore_index=True))
-    return Teacher(labelled.tolist(), unlabelled["text"].tolist(), marks, embed)
+def _beside(output: Path, chart: str) -> Path:
+    return output.with_name(f"{output.stem}-{chart}.svg")
 
 
-def teacher_facts(teacher: Teacher | None) -> dict[str, object] | None:
-    """Say what the teacher is, for the card."""
-    if teacher is None:
+def teacher_facts(taught: pd.DataFrame | None) -> dict[str, object] | None:
+    """Say what the teacher is and what it labels, for the card."""
+    if taught is None:
         return None
     return {
         "transformer": TRANSFORMER.name,
         "packages": list(TRANSFORMER.packages),
         "sha256": TRANSFORMER.sha256,
         "licence": TRANSFORMER.licence,
-        "texts": len(teacher.texts),
-        "weight": teacher.weight,
+        "texts": len(taught),
+        "kinds": {str(kind): int(count) for kind, count in taught["kind"].value_counts().sort_index().items()},
     }
 
 

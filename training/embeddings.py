@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Memory
 from numpy.typing import NDArray
 
+from stance.files import replacing
 from training.rows import ROOT
 
 __all__ = ["MINILM", "MPNET", "Transformer", "embed", "folder_of"]
@@ -77,15 +77,32 @@ def embed(transformer: Transformer, texts: Sequence[str]) -> NDArray[np.float32]
     ndarray of float32, shape (n_texts, n_dimensions)
         Computed in bfloat16, so other machines may round the third digit otherwise.
     """
-    kept = Memory(CACHE, verbose=0).cache(_embed_part)
-    order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), texts[place]))  # alike in length
-    # In parts, so that what was done is kept when the work is stopped.
-    parts = [order[begin : begin + PART] for begin in range(0, len(order), PART)]
-    embeddings = np.vstack([kept(transformer, [texts[place] for place in part]) for part in parts])
-    return embeddings[np.argsort(order)]
+    file = CACHE / "embeddings" / f"{transformer.name}.npz"
+    known = _known(file)
+    missing = sorted({text for text in texts if _key(text) not in known}, key=lambda text: (len(text), text))
+    # In parts of texts alike in length, so that what was done is kept when the work is stopped.
+    for begin in range(0, len(missing), PART):
+        part = missing[begin : begin + PART]
+        known.update(zip(map(_key, part), _embedded(transformer, part), strict=True))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(file) as new:
+            np.savez(new, keys=np.array(list(known), dtype=bytes), vectors=np.array(list(known.values())))
+    return np.array([known[_key(text)] for text in texts])
 
 
-def _embed_part(transformer: Transformer, texts: list[str]) -> NDArray[np.float32]:
+def _known(file: Path) -> dict[bytes, NDArray[np.float32]]:
+    """Read what was embedded before, by the SHA-256 of the text."""
+    if not file.exists():
+        return {}
+    with np.load(file) as kept:
+        return dict(zip(kept["keys"].tolist(), kept["vectors"], strict=True))
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest().encode("ascii")
+
+
+def _embedded(transformer: Transformer, texts: list[str]) -> NDArray[np.float32]:
     options = {"batch_size": 64, "convert_to_tensor": True, "normalize_embeddings": True, "show_progress_bar": False}
     embeddings: NDArray[np.float32] = _loaded(transformer).encode(texts, **options).float().numpy()
     return embeddings

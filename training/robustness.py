@@ -1,4 +1,4 @@
-"""What a model makes of texts that are turned round, of other countries in the same text, and of text as it arrives.
+"""What a model makes of texts turned round, of other countries in the same text, and of other kinds of text.
 
 ``python -m training.robustness`` prints what it finds for the shipped model; the card has the main figures.
 """
@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 import sys
+import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 import stance
-from training.rows import ROOT
+from training.rows import CORPORA, ROOT
 
-__all__ = ["FIXTURES", "country_shifts", "disturbances", "reversals"]
+__all__ = ["FIXTURES", "country_shifts", "disturbances", "kinds", "refusals", "reversals"]
 
 FIXTURES = ROOT / "fixtures"
 COUNTRIES = (
@@ -81,19 +83,90 @@ def disturbances(model: stance.Model) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row for each of `DISTURBANCES`: the share of the paragraphs of `fixtures/paragraphs.csv` that keep their
-        `tone`, and the mean overlap (Jaccard index) of their `topics`.
+        A row for each of `DISTURBANCES`: how many `texts` of `fixtures/paragraphs.csv` it changes, and of these the
+        share that keep their `tone`, and the mean overlap (Jaccard index) of their `topics`.
     """
     texts = pd.read_csv(FIXTURES / "paragraphs.csv")["text"].tolist()
-    before = model.classify_many(texts)
+    answers = dict(zip(texts, model.classify_many(texts), strict=True))
     rows = {}
     for name, disturbed in DISTURBANCES.items():
-        pairs = list(zip(before, model.classify_many([disturbed(text) for text in texts]), strict=True))
+        changed = {text: other for text in texts if (other := disturbed(text)) != text}
+        pairs = list(zip(map(answers.__getitem__, changed), model.classify_many(changed.values()), strict=True))
         rows[name] = {
+            "texts": len(pairs),
             "tone": np.mean([one.tone == other.tone for one, other in pairs]),
             "topics": np.mean([_overlap(set(one.topics), set(other.topics)) for one, other in pairs]),
         }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    return pd.DataFrame.from_dict(rows, orient="index").astype({"texts": int})
+
+
+def kinds(model: stance.Model) -> pd.DataFrame:
+    """Judge a model on the kinds of text in `fixtures/kinds.csv`, which it has not learned from.
+
+    Parameters
+    ----------
+    model : Model
+
+    Returns
+    -------
+    DataFrame
+        A row for each kind, and ``all``: `texts`, how many get no answer (`refused`), the accuracy of the `tone` and
+        the micro-F1 of the `topics`, and the latter of a second annotator.
+    """
+    suite = pd.read_csv(FIXTURES / "kinds.csv", keep_default_na=False)
+    answers = model.classify_many(suite["text"])
+    truth, second = ([set(cell.split("|")) - {""} for cell in suite[name]] for name in ("topics", "second_topics"))
+    given = [set(answer.topics) for answer in answers]
+    table = pd.DataFrame(
+        {
+            "kind": suite["kind"],
+            "refused": [answer.abstained is not None for answer in answers],
+            "tone": suite["tone"] == [answer.tone for answer in answers],
+        }
+    )
+    for name, sets in (("topics", given), ("second", second)):
+        table[f"{name} right"] = [len(one & other) for one, other in zip(truth, sets, strict=True)]
+        table[f"{name} in all"] = [len(one) + len(other) for one, other in zip(truth, sets, strict=True)]
+    groups = pd.concat([table, table.assign(kind="all")]).groupby("kind", sort=False)
+    sums = groups.sum()
+    return pd.DataFrame(
+        {
+            "texts": groups.size(),
+            "refused": sums["refused"],
+            "tone": groups["tone"].mean(),
+            "topics": 2 * sums["topics right"] / sums["topics in all"],
+            "topics, second annotator": 2 * sums["second right"] / sums["second in all"],
+        }
+    )
+
+
+def refusals(model: stance.Model, corpora: Path = CORPORA) -> pd.DataFrame:
+    """Say how much English text of the corpora gets no answer.
+
+    Parameters
+    ----------
+    model : Model
+    corpora : Path
+
+    Returns
+    -------
+    DataFrame
+        A row for each of the files: `texts`, and the share that is `refused`; the same for texts in which fewer than a
+        tenth of the characters are digits (`texts of words`, `refused of words`), as tables of figures are hardly
+        English.
+    """
+    rows = {}
+    for name in ENGLISH:
+        texts = pd.read_csv(corpora / name, usecols=["text"], keep_default_na=False)["text"]
+        refused = pd.Series([answer.abstained is not None for answer in model.classify_many(texts)])
+        wordy = texts.str.count(r"[0-9]") < texts.str.len() / 10
+        rows[name] = {
+            "texts": len(texts),
+            "refused": refused.mean(),
+            "texts of words": int(wordy.sum()),
+            "refused of words": refused[wordy].mean(),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").astype({"texts": int, "texts of words": int})
 
 
 def _overlap(one: set[str], other: set[str]) -> float:
@@ -127,6 +200,25 @@ def _american(text: str) -> str:
     return text
 
 
+def _other_names(text: str) -> str:
+    """Write names as other newsrooms do, and without accents."""
+    for name, other in NAMES.items():
+        text = re.sub(rf"\b{name}", other, text)
+    return "".join(part for part in unicodedata.normalize("NFD", text) if not unicodedata.combining(part))
+
+
+ENGLISH = ("pool.csv.gz", "bench_plv.csv.gz", "bench_sib200.csv.gz", "bench_reuters.csv.gz")
+NAMES = {
+    **{"Kyiv": "Kiev", "Kharkiv": "Kharkov", "Lviv": "Lvov", "Odesa": "Odessa", "Zelensky": "Zelenskiy"},
+    **{"Beijing": "Peking", "Guangzhou": "Canton", "Nanjing": "Nanking", "Mumbai": "Bombay", "Kolkata": "Calcutta"},
+    **{"Chennai": "Madras", "Yangon": "Rangoon", "Myanmar": "Burma", "Tehran": "Teheran", "Mecca": "Makkah"},
+    **{"Gaddafi": "Qadhafi", "Hezbollah": "Hizbullah", "Qaeda": "Qaida", "Houthi": "Huthi", "Taliban": "Taleban"},
+    **{"Mohammed": "Muhammad", "Mohamed": "Mohammad", "Hussein": "Husayn", "Ahmed": "Ahmad", "Abdullah": "Abdallah"},
+    **{"Sergei": "Sergey", "Yuri": "Yury", "Dmitri": "Dmitry", "Alexander": "Aleksandr", "Koran": "Qur'an"},
+    **{"Sana'a": "Sanaa", "Ivory Coast": "Côte d'Ivoire", "East Timor": "Timor-Leste", "Cape Verde": "Cabo Verde"},
+    **{"Swaziland": "Eswatini", "Czechia": "Czech Republic", "Turkey": "Türkiye", "Viet Nam": "Vietnam"},
+}
+"""How names begin, and how others write them."""
 SPELLINGS = {
     "defence": "defense",
     "programme": "program",
@@ -158,6 +250,7 @@ DISTURBANCES: dict[str, Callable[[str], str]] = {
     "as a post": lambda text: f"RT @newsdesk: {text} #news #world https://t.co/Ab3xYz",
     "typos in a third of the long words": _typos,
     "American spelling": _american,
+    "names spelt otherwise, no accents": _other_names,
     "ten times over": lambda text: " ".join([text] * 10),
 }
 
@@ -170,6 +263,9 @@ def main() -> int:
     """Print the tables."""
     model = stance.load()
     print(f"kept when written otherwise\n{disturbances(model).to_string(float_format='{:.3f}'.format)}\n")
+    print(f"other kinds of text\n{kinds(model).to_string(float_format='{:.3f}'.format)}\n")
+    if CORPORA.exists():
+        print(f"English without an answer\n{refusals(model).to_string(float_format='{:.4f}'.format)}\n")
     print(reversals(model).to_string(float_format="{:.2f}".format))
     print(f"\nmoved by another country's name\n{country_shifts(model).to_string(float_format='{:+.3f}'.format)}")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +18,9 @@ __all__ = [
     "fixture_rows",
     "natural_rows",
     "read_texts",
+    "some_sentences",
     "source_facts",
+    "taught_texts",
     "text_dates",
     "text_id",
     "training_rows",
@@ -36,6 +39,11 @@ SOURCE_OF = {
     "FRUS": "frus",
 }
 """How the names of the sources begin in the corpora, and what `sources.csv` calls them."""
+SENTENCE_END = re.compile(r"""(?:(?<=[.!?])|(?<=[.!?]["')\]]))\s+(?=[A-Z"'(])""")
+SHORTEST_SENTENCE = 6
+"""In words."""
+SENTENCES = 3
+"""Of a paragraph."""
 
 
 class MissingTextsError(Exception):
@@ -90,8 +98,8 @@ def text_id(text: str) -> str:
     return hashlib.sha1(" ".join(text.split()).encode("utf-8")).hexdigest()[:12]
 
 
-def unlabelled_texts(corpora: Path, labelled: pd.Series[str]) -> pd.DataFrame:
-    """Give the texts of the pool that are not among the labelled ones, but for case and white space.
+def taught_texts(corpora: Path, labelled: pd.Series[str]) -> pd.DataFrame:
+    """Give all texts that the default model learns from beside the labelled rows.
 
     Parameters
     ----------
@@ -101,12 +109,50 @@ def unlabelled_texts(corpora: Path, labelled: pd.Series[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns text, each once, source (as in `sources.csv`) and date.
+        Columns kind (paragraph, item, sentence or written), text, source (as in `sources.csv`), date, topics and tone.
+        Only what was written for this project has topics and a tone; a teacher is to label the others. No text is one
+        of the labelled ones or stands twice, but for case and white space.
     """
-    columns = ["text", "source", "date"]
-    table = pd.read_csv(corpora / POOL, usecols=columns, dtype=str, keep_default_na=False).drop_duplicates("text")
-    table["source"] = table["source"].map(_short_source)
-    return table[~table["text"].map(_plain).isin(set(labelled.map(_plain)))].reset_index(drop=True)
+    unlabelled = unlabelled_texts(corpora)
+    sentences = some_sentences(unlabelled)
+    written = pd.read_csv(ROOT / "fixtures" / "writings.csv", keep_default_na=False)
+    written = written[["text", "topics", "tone"]].assign(kind="written", source="fixtures", date="")
+    taught = pd.concat([unlabelled, sentences, written], ignore_index=True)
+    plain = taught["text"].map(_plain)
+    taught = taught[~plain.isin(set(labelled.map(_plain))) & ~plain.duplicated()].reset_index(drop=True)
+    return taught.fillna({"topics": "", "tone": ""})
+
+
+def unlabelled_texts(corpora: Path) -> pd.DataFrame:
+    """Give the paragraphs of the pool and the items of current events.
+
+    Returns
+    -------
+    DataFrame
+        Columns kind (paragraph or item), text, source (as in `sources.csv`) and date.
+    """
+    pool = pd.read_csv(corpora / POOL, usecols=["text", "source", "date"], dtype=str, keep_default_na=False)
+    pool["source"] = pool["source"].map(_short_source)
+    events = pd.read_csv(corpora / EVENTS, usecols=["text", "date"], dtype=str, keep_default_na=False)
+    return pd.concat([pool.assign(kind="paragraph"), events.assign(kind="item", source="wikipedia")], ignore_index=True)
+
+
+def some_sentences(texts: pd.DataFrame) -> pd.DataFrame:
+    """Give up to `SENTENCES` sentences of each paragraph that has several, so that a model knows short texts too.
+
+    Parameters
+    ----------
+    texts : DataFrame
+        As of `unlabelled_texts`.
+
+    Returns
+    -------
+    DataFrame
+        The same columns. Sentences of fewer than 6 words are left out. Which they are depends on the paragraph alone,
+        as if drawn at random.
+    """
+    paragraphs = texts[texts["kind"] == "paragraph"].drop_duplicates("text")
+    return paragraphs.assign(kind="sentence", text=paragraphs["text"].map(_sentences)).explode("text").dropna()
 
 
 def text_dates(corpora: Path) -> dict[str, str]:
@@ -146,20 +192,27 @@ def natural_rows(labelled: Labelled, rows: pd.DataFrame) -> list[int]:
     return [row for row, (_, line) in enumerate(labelled.places) if how[line] == "natural"]
 
 
-def source_facts(rows: pd.DataFrame, unlabelled: pd.DataFrame | None) -> list[dict[str, object]]:
-    """Give each source with its licence, its number of labelled rows, and of texts that a teacher labelled."""
+def source_facts(rows: pd.DataFrame, taught: pd.DataFrame | None) -> list[dict[str, object]]:
+    """Give each source with its licence, its number of labelled rows, and of the taught texts."""
     sources = pd.read_csv(ROOT / "training" / "sources.csv")
     counts = rows["source"].value_counts()
-    taught = counts[:0] if unlabelled is None else unlabelled["source"].value_counts()
+    n_taught = counts[:0] if taught is None else taught["source"].value_counts()
     facts = sources[sources["source"].isin(counts.index)].to_dict("records")
     return [
-        {**fact, "rows": int(counts[fact["source"]]), "taught": int(taught.get(fact["source"], 0))} for fact in facts
+        {**fact, "rows": int(counts[fact["source"]]), "taught": int(n_taught.get(fact["source"], 0))} for fact in facts
     ]
 
 
 def _short_source(name: str) -> str:
     """Give the name that `sources.csv` has for a source of the corpora."""
     return next(short for beginning, short in SOURCE_OF.items() if name.startswith(beginning))
+
+
+def _sentences(text: str) -> list[str]:
+    """Give some sentences of a text in a row, the first after the last; none where it has just one long enough."""
+    sentences = [part for part in SENTENCE_END.split(text) if len(part.split()) >= SHORTEST_SENTENCE]
+    first = int(text_id(text), 16) % max(len(sentences), 1)
+    return [*sentences[first:], *sentences[:first]][:SENTENCES] if len(sentences) > 1 else []
 
 
 def _plain(text: str) -> str:

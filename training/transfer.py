@@ -1,8 +1,8 @@
 """Measure what is lost on sources and years that a model has not seen: ``python -m training.transfer``.
 
-Each source in turn is left out of the training, its unlabelled texts too, and judged by a model that learned from the
-others; so are the later years. Beside it stand the same rows in cross-validation, where the model knows their source.
-Judged are the rows drawn at random. With the teacher it takes some minutes.
+Each source in turn is left out of the training, its texts that nobody labelled too, and judged by a model that learned
+from the others; so are the later years. Beside it stand the same rows in cross-validation, where the model knows their
+source. Judged are the rows drawn at random. With the teacher it takes some minutes.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ from numpy.typing import NDArray
 
 import stance
 from stance.evaluation import Report
-from stance.labelled import Labelled
-from stance.learning import fit
-from training.build import MAX_TERMS, TRANSFORMER, teacher_of
 from training.embeddings import embed
-from training.rows import CORPORA, natural_rows, text_dates, training_rows, unlabelled_texts
+from training.rows import CORPORA, natural_rows, taught_texts, text_dates, training_rows
+from training.teacher import TRANSFORMER, student, teacher_of
 
 LEFT_OUT = ("wikipedia", "ungdc", "whitehouse", "wikinews")
 FIRST_LATE_YEAR = "2018"
@@ -47,8 +45,8 @@ def transfers(corpora: Path) -> Iterator[dict[str, object]]:
     dates = text_dates(corpora)
     rows = training_rows(corpora)
     rows["date"] = rows["id"].map(dates).fillna("")
-    unlabelled = unlabelled_texts(corpora, rows["text"])
-    texts = [rows["text"].drop_duplicates().tolist(), unlabelled["text"].tolist()]
+    taught = taught_texts(corpora, rows["text"])
+    texts = [rows["text"].drop_duplicates().tolist(), taught["text"].tolist()]
     known = {text: vector for some in texts for text, vector in zip(some, embed(TRANSFORMER, some), strict=True)}
 
     def looked_up(texts: Sequence[str]) -> NDArray[np.float32]:
@@ -57,16 +55,15 @@ def transfers(corpora: Path) -> Iterator[dict[str, object]]:
     left_out: dict[str, Mask] = {name: lambda table, name=name: table["source"] == name for name in LEFT_OUT}
     left_out[f"{FIRST_LATE_YEAR} and later"] = lambda table: table["date"] >= FIRST_LATE_YEAR
     for with_teacher in (False, True):
-        teacher = teacher_of(corpora, rows, unlabelled, looked_up) if with_teacher else None
-        _, validation = fit(Labelled.read(rows, group=None), teacher=teacher, max_terms=MAX_TERMS)
-        assert validation is not None
+        teacher = teacher_of(corpora, rows, taught, looked_up) if with_teacher else None
+        _, validation = student(rows, teacher)
         natural = natural_rows(validation.labelled, rows)
         lines = [line for _, line in validation.labelled.places]
         for name, is_out in left_out.items():
             out, seen = is_out(rows), rows[~is_out(rows)].reset_index(drop=True)
-            some = unlabelled[~is_out(unlabelled)].reset_index(drop=True)
+            some = taught[~is_out(taught)].reset_index(drop=True)
             teacher = teacher_of(corpora, seen, some, looked_up) if with_teacher else None
-            model, _ = fit(Labelled.read(seen, group=None), teacher=teacher, max_terms=MAX_TERMS)
+            model, _ = student(seen, teacher)
             judged = out & (rows["how"] == "natural")
             yield {
                 "left out": name,
