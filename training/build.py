@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     taught = teacher = None
     try:
+        import_module("matplotlib")  # before the long work, not after it
         rows = fixture_rows() if options.fixtures_only else training_rows(options.corpora)
         if not (options.fixtures_only or options.without_teacher):
             taught = taught_texts(options.corpora, rows["text"])
@@ -59,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except (ImportError, PackageNotFoundError) as error:
-        print(f"The teacher needs more packages ({error}): pip install -r training/requirements.txt", file=sys.stderr)
+        print(f"The build needs more packages ({error}): pip install -r training/requirements.txt", file=sys.stderr)
         return 2
     with warnings.catch_warnings():
         # One text in the sources may stand twice with two annotators' labels; both count.
