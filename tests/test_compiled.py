@@ -165,11 +165,12 @@ def test_a_list_may_change_while_it_is_scored(default_model: stance.Model, parag
     thread = threading.Thread(target=change, args=(mine,))
     thread.start()
     try:
-        found = default_model.decision_function(mine[1:])
+        found = default_model.decision_function(mine)
     finally:
         stop.set()
         thread.join()
-    assert (found == expected[1:]).all()
+    assert len(found) - len(texts) in (0, 1)  # one more where it began between the other thread's append and pop
+    assert (found[1 : len(texts)] == expected[1:]).all()
 
 
 @needs_kernel
