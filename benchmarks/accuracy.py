@@ -34,7 +34,7 @@ from benchmarks.finetuning import fine_tuned
 from benchmarks.publish import conditions, conditions_line, publish
 from benchmarks.systems import fasttext_probabilities, trained_fasttext, write_fasttext
 from stance.evaluation import Report
-from stance.heads import Unseen
+from stance.heads import Fold, Unseen
 from stance.labelled import Labelled, Targets
 from stance.learning import N_FOLDS, CrossValidation, cross_validate, fit, folds_of
 from training.embeddings import CACHE, MINILM, MPNET, embed
@@ -117,6 +117,11 @@ class Task:
         return cls(rows, labelled, topics, tones, Targets.of(labelled, topics, tones)[0])
 
     @property
+    def folds(self) -> list[Fold]:
+        """Give the folds: the rows that are learned from, and those that are judged."""
+        return folds_of(self.labelled, 0)
+
+    @property
     def texts(self) -> list[str]:
         """Give the texts of all rows."""
         return self.labelled.texts
@@ -128,20 +133,20 @@ class Task:
     def held_out(self, decide: Decide) -> NDArray[np.float64]:
         """Give the decision values of all rows, each learned from the other folds."""
         decisions = np.zeros((len(self.texts), len(self.topics) + len(self.tones)))
-        for seen, unseen in folds_of(self.labelled, 0):
+        for seen, unseen in self.folds:
             decisions[unseen] = decide(seen, unseen)
         return decisions
 
     def first_fold(self) -> list[NDArray[np.int64]]:
         """Divide the rows that the first fold holds out, for judging what learned from the others alone."""
-        _, unseen = folds_of(self.labelled, 0)[0]
+        _, unseen = self.folds[0]
         return np.array_split(np.random.default_rng(0).permutation(unseen), N_FOLDS)
 
     def decisions_of(self, validation: CrossValidation) -> NDArray[np.float64]:
         """Give the logarithms of the odds of topics, and of the probabilities of tones, from a cross-validation."""
         probabilities, n_topics = np.clip(validation.probabilities, 1e-9, 1 - 1e-9), len(self.topics)
         decisions = np.empty_like(probabilities)
-        order = np.concatenate([unseen for _, unseen in folds_of(self.labelled, 0)])
+        order = np.concatenate([unseen for _, unseen in self.folds])
         decisions[order] = np.hstack([logit(probabilities[:, :n_topics]), np.log(probabilities[:, n_topics:])])
         return decisions
 
@@ -155,7 +160,7 @@ class Task:
         folds : sequence of ndarray of int, optional
             Rows that are calibrated together; by default those of the default model.
         """
-        folds = [unseen for _, unseen in folds_of(self.labelled, 0)] if folds is None else folds
+        folds = [unseen for _, unseen in self.folds] if folds is None else folds
         rows = np.concatenate(folds)
         fold = np.repeat(np.arange(len(folds)), [len(part) for part in folds])
         held_out = Unseen(rows, fold, decisions[rows], np.zeros(0), np.zeros(0))
@@ -212,27 +217,24 @@ def reports(corpora: Path) -> Iterator[tuple[str, Iterable[str], Report]]:
         ("fastText, autotuned", autotuned(task)),
     ):
         yield name, COLUMNS, task.tuned(task.held_out(partial(by_fasttext, settings, task)))
+    frozen = {}
     for transformer in (MINILM, MPNET):
-        decisions = task.held_out(partial(by_embeddings, embed(transformer, task.texts), task))
-        yield f"{transformer.name}, frozen, logistic regression", COLUMNS, task.tuned(decisions)
-        both = (decisions + task.decisions_of(alone)) / 2
+        name = f"{transformer.name}, frozen, logistic regression"
+        frozen[name] = task.held_out(partial(by_embeddings, embed(transformer, task.texts), task))
+        yield name, COLUMNS, task.tuned(frozen[name])
+        both = (frozen[name] + task.decisions_of(alone)) / 2
         yield f"{transformer.name} and stance, the labelled rows alone: mean of both", COLUMNS, task.tuned(both)
     yield "stance, the labelled rows alone", COLUMNS, alone.report(natural_rows(alone.labelled, rows))
     yield "stance, the default model", COLUMNS, taught.report(natural_rows(taught.labelled, rows))
-    seen, unseen = folds_of(task.labelled, 0)[0]
+    seen, unseen = task.folds[0]
     decisions = np.zeros((len(task.texts), len(task.topics) + len(task.tones)))
     targets = task.targets.take(seen)
     decisions[unseen] = fine_tuned(
         MINILM, task.some(seen), targets.topics, targets.tones, task.some(unseen), targets.n_tones
     )
     yield f"{MINILM.name}, fine-tuned{FIRST_FOLD}", COLUMNS, task.tuned(decisions, task.first_fold())
-    for transformer in (MINILM, MPNET):
-        decisions[unseen] = by_embeddings(embed(transformer, task.texts), task, seen, unseen)
-        yield (
-            f"{transformer.name}, frozen, logistic regression{FIRST_FOLD}",
-            COLUMNS,
-            task.tuned(decisions, task.first_fold()),
-        )
+    for name, decisions in frozen.items():
+        yield f"{name}{FIRST_FOLD}", COLUMNS, task.tuned(decisions, task.first_fold())
     held_out = set(task.some(unseen))
     some = [row for row in natural_rows(taught.labelled, rows) if taught.labelled.texts[row] in held_out]
     yield f"stance, the default model{FIRST_FOLD}", COLUMNS, taught.report(some)
@@ -327,7 +329,7 @@ def autotuned(task: Task) -> tuple[dict[str, Any], dict[str, Any]]:
     It learns from four fifths of them and judges itself by the rest, for `AUTOTUNE_SECONDS` each. The settings are kept
     in `.cache/`.
     """
-    seen = np.random.default_rng(0).permutation(folds_of(task.labelled, 0)[0][0])
+    seen = np.random.default_rng(0).permutation(task.folds[0][0])
     cut = len(seen) * 4 // 5
     kept = Memory(CACHE, verbose=0).cache(_autotuned)
     parts = zip(fasttext_rows(task, seen[:cut]), fasttext_rows(task, seen[cut:]), ("ova", "softmax"), strict=True)

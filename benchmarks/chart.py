@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.publish import shown
+from training.charts import svg_figure
 
 __all__ = ["draw", "draw_accuracy"]
 
 BATCH, SINGLE = "#1f6f8b", "#e0a458"
 SHIFT = 0.19
 """Of a bar from the middle of its system, in systems."""
-STYLE = {"svg.hashsalt": "stance", "font.family": "DejaVu Sans", "font.size": 10}
 
 
 def draw(systems: dict[str, dict[str, float]], file: Path) -> None:
@@ -72,16 +72,10 @@ def draw_accuracy(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
 @contextmanager
 def _bars(file: Path, n_systems: int, inches: float, legend: str) -> Iterator[Any]:
     """Give axes for two bars a system, each system so many inches high, and write the chart when they are drawn."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8.6, inches * n_systems + 1.1), facecolor="white", layout="constrained")
-        axes = figure.add_subplot()
+    with svg_figure(file, 1, 1, (8.6, inches * n_systems + 1.1), {"font.size": 10}) as (axes,):
         yield axes
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color="#dddddd")
         axes.set_axisbelow(True)
         axes.legend(loc=legend, frameon=True, facecolor="white", edgecolor="none")
-        figure.savefig(file, format="svg", metadata={"Date": None})

@@ -67,7 +67,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # One text in the sources may stand twice with two annotators' labels; both count.
         warnings.simplefilter("default", stance.StanceWarning)
         model, validation = student(rows, teacher)
-    assert validation is not None
     natural = natural_rows(validation.labelled, rows)
     card = {
         "name": "stance default" if not options.fixtures_only else "stance, fixtures only",
@@ -82,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     model = stance.Model(replace(model.parameters, card=card))
     model.save(options.output)
     curve = None
-    if teacher is not None and taught is not None:
+    if taught is not None:
         curve = learning_curve(options.corpora, rows, taught, partial(embed, TRANSFORMER))
         seen = {"rows": len(rows) * (N_FOLDS - 1) // N_FOLDS, **scores_of(validation.report(natural))}
         curve = pd.concat([curve, pd.DataFrame([seen])], ignore_index=True)

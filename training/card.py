@@ -108,14 +108,14 @@ def _teacher(model: stance.Model) -> str:
     teacher = model.card["teacher"]
     if teacher is None:
         return "From the labelled rows alone."
-    kinds = {kind: f"{count:,}" for kind, count in teacher["kinds"].items()}
+    counts = {kind: f"{count:,}" for kind, count in teacher["kinds"].items()}
     return (
-        f"From the labelled rows; from {kinds['paragraph']} paragraphs and {kinds['item']} short items of the same "
-        f"sources that nobody labelled, and {kinds['sentence']} single sentences of these paragraphs; and from "
-        f"{kinds['written']} texts that were written for this project, with their writer's labels "
+        f"From the labelled rows; from {counts['paragraph']} paragraphs and {counts['item']} short items of the same "
+        f"sources that nobody labelled, and {counts['sentence']} single sentences of these paragraphs; and from "
+        f"{counts['written']} texts that were written for this project, with their writer's labels "
         "(`fixtures/writings.csv`: headlines, posts, treaties, cables, press, texts that differ in what turns their "
-        'tone, and text that is no public affairs). These are the column "taught" above; each counts as a row. '
-        "To what nobody labelled a teacher gave probabilities. It is the mean of logistic regressions on the same "
+        'tone, and text that is no public affairs). These are the column "taught" above; each counts as a labelled '
+        "row. To what nobody labelled a teacher gave probabilities. It is the mean of logistic regressions on the same "
         f"features and on embeddings by {teacher['transformer']} ({teacher['licence']}), and sees the categories and "
         "story headings of editors where there are some. In each fold of the cross-validation it was fitted on that "
         "fold's training rows only; calibration, thresholds and scores come from labelled rows alone."

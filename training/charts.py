@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,11 @@ from stance.learning import CrossValidation
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_learning_curve", "draw_precision_recall", "draw_reliability"]
+__all__ = ["draw_learning_curve", "draw_precision_recall", "draw_reliability", "svg_figure"]
 
 BLUE, AMBER, GREY = "#1f6f8b", "#c9772b", "#8a8a8a"
-STYLE = {"svg.hashsalt": "stance", "font.family": "DejaVu Sans", "font.size": 9, "axes.grid": True}
-STYLE |= {"grid.color": "#e2e2e2", "axes.axisbelow": True, "axes.spines.top": False, "axes.spines.right": False}
+STYLE = {"font.size": 9, "axes.grid": True, "grid.color": "#e2e2e2", "axes.axisbelow": True}
+STYLE |= {"axes.spines.top": False, "axes.spines.right": False}
 BINS = 15
 FEWEST_IN_BIN = 10
 """A bin with fewer decisions says nothing, and is not drawn."""
@@ -42,7 +42,7 @@ def draw_reliability(validation: CrossValidation, rows: Sequence[int], file: Pat
     topics, tones, truth = _parts(validation, rows)
     toned = truth.tones >= 0
     right = tones[toned].argmax(axis=1) == truth.tones[toned]
-    with _figure(file, 1, 2, (8.6, 4.0)) as (left, other):
+    with svg_figure(file, 1, 2, (8.6, 4.0)) as (left, other):
         _reliability(left, topics.ravel(), truth.topics.ravel(), "topics: each topic of each row")
         _reliability(other, tones[toned].max(axis=1), right, "tone: the likeliest of each row")
 
@@ -82,7 +82,7 @@ def draw_precision_recall(validation: CrossValidation, rows: Sequence[int], file
     chosen = tones.argmax(axis=1)
     columns += [(name, tones[:, j], truth.tones == j, chosen == j) for j, name in enumerate(validation.tones)]
     n_rows = -(-(n_topics + n_tones) // 4)
-    with _figure(file, n_rows, 4, (8.6, 1.9 * n_rows), sharex=True, sharey=True) as grid:
+    with svg_figure(file, n_rows, 4, (8.6, 1.9 * n_rows), sharex=True, sharey=True) as grid:
         for place, (axes, (name, scores, true, chosen_here)) in enumerate(zip(grid, columns, strict=False)):
             colour = BLUE if place < n_topics else AMBER
             axes.set_title(name, fontsize=9)
@@ -109,7 +109,7 @@ def draw_learning_curve(table: pd.DataFrame, file: Path) -> None:
     file : Path
         The SVG file to write; the same figures give the same bytes.
     """
-    with _figure(file, 1, 1, (6.2, 3.8)) as (axes,):
+    with svg_figure(file, 1, 1, (6.2, 3.8)) as (axes,):
         for column, label, colour in (
             ("topics macro-F1", "topics, macro-F1", BLUE),
             ("tone macro-F1", "tone, macro-F1", AMBER),
@@ -133,12 +133,27 @@ def _parts(validation: CrossValidation, rows: Sequence[int]) -> tuple[NDArray[np
 
 
 @contextmanager
-def _figure(file: Path, n_rows: int, n_columns: int, size: tuple[float, float], **options: Any) -> Iterator[Any]:
-    """Give the axes of a figure, row by row, and write it when they are drawn."""
+def svg_figure(
+    file: Path, n_rows: int, n_columns: int, size: tuple[float, float], style: Mapping[str, Any] = STYLE, **options: Any
+) -> Iterator[Any]:
+    """Give the axes of a figure, row by row, and write it when they are drawn; the same drawing gives the same bytes.
+
+    Parameters
+    ----------
+    file : Path
+        The SVG file.
+    n_rows, n_columns : int
+    size : (float, float)
+        Width and height, in inches.
+    style : mapping
+        Of Matplotlib's settings.
+    **options
+        Of `Figure.subplots`.
+    """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context({"svg.hashsalt": "stance", "font.family": "DejaVu Sans", **style}):
         figure = Figure(figsize=size, facecolor="white", layout="constrained")
         yield figure.subplots(n_rows, n_columns, squeeze=False, **options).ravel().tolist()
         figure.savefig(file, format="svg", metadata={"Date": None})

@@ -90,8 +90,9 @@ def embed(transformer: Transformer, texts: Sequence[str]) -> NDArray[np.float32]
     return np.array([known[_key(text)] for text in texts])
 
 
+@lru_cache(maxsize=2)
 def _known(file: Path) -> dict[bytes, NDArray[np.float32]]:
-    """Read what was embedded before, by the SHA-256 of the text."""
+    """Read what was embedded before, by the SHA-256 of the text, once; `embed` adds to it."""
     if not file.exists():
         return {}
     with np.load(file) as kept:

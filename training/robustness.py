@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import f1_score
 
 import stance
 from training.rows import CORPORA, ROOT
@@ -114,30 +115,20 @@ def kinds(model: stance.Model) -> pd.DataFrame:
         the micro-F1 of the `topics`, and the latter of a second annotator.
     """
     suite = pd.read_csv(FIXTURES / "kinds.csv", keep_default_na=False)
-    answers = model.classify_many(suite["text"])
-    truth, second = ([set(cell.split("|")) - {""} for cell in suite[name]] for name in ("topics", "second_topics"))
-    given = [set(answer.topics) for answer in answers]
-    table = pd.DataFrame(
-        {
-            "kind": suite["kind"],
-            "refused": [answer.abstained is not None for answer in answers],
-            "tone": suite["tone"] == [answer.tone for answer in answers],
+    rows = {}
+    for kind, some in [*suite.groupby("kind", sort=False), ("all", suite)]:
+        report = stance.evaluate(model, some, progress=False)
+        assert report.topics is not None
+        assert report.tone is not None
+        first, second = (some[column].str.get_dummies() for column in ("topics", "second_topics"))
+        rows[kind] = {
+            "texts": report.n_rows,
+            "refused": report.n_abstained,
+            "tone": report.tone.accuracy,
+            "topics": report.topics.micro_f1,
+            "topics, second annotator": f1_score(*first.align(second, fill_value=0), average="micro"),
         }
-    )
-    for name, sets in (("topics", given), ("second", second)):
-        table[f"{name} right"] = [len(one & other) for one, other in zip(truth, sets, strict=True)]
-        table[f"{name} in all"] = [len(one) + len(other) for one, other in zip(truth, sets, strict=True)]
-    groups = pd.concat([table, table.assign(kind="all")]).groupby("kind", sort=False)
-    sums = groups.sum()
-    return pd.DataFrame(
-        {
-            "texts": groups.size(),
-            "refused": sums["refused"],
-            "tone": groups["tone"].mean(),
-            "topics": 2 * sums["topics right"] / sums["topics in all"],
-            "topics, second annotator": 2 * sums["second right"] / sums["second in all"],
-        }
-    )
+    return pd.DataFrame.from_dict(rows, orient="index").astype({"texts": int, "refused": int})
 
 
 def refusals(model: stance.Model, corpora: Path = CORPORA) -> pd.DataFrame:

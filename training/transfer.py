@@ -11,11 +11,10 @@ import argparse
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 import stance
 from stance.evaluation import Report
@@ -46,23 +45,18 @@ def transfers(corpora: Path) -> Iterator[dict[str, object]]:
     rows = training_rows(corpora)
     rows["date"] = rows["id"].map(dates).fillna("")
     taught = taught_texts(corpora, rows["text"])
-    texts = [rows["text"].drop_duplicates().tolist(), taught["text"].tolist()]
-    known = {text: vector for some in texts for text, vector in zip(some, embed(TRANSFORMER, some), strict=True)}
-
-    def looked_up(texts: Sequence[str]) -> NDArray[np.float32]:
-        return np.array([known[text] for text in texts])
-
+    by_transformer = partial(embed, TRANSFORMER)
     left_out: dict[str, Mask] = {name: lambda table, name=name: table["source"] == name for name in LEFT_OUT}
     left_out[f"{FIRST_LATE_YEAR} and later"] = lambda table: table["date"] >= FIRST_LATE_YEAR
     for with_teacher in (False, True):
-        teacher = teacher_of(corpora, rows, taught, looked_up) if with_teacher else None
+        teacher = teacher_of(corpora, rows, taught, by_transformer) if with_teacher else None
         _, validation = student(rows, teacher)
         natural = natural_rows(validation.labelled, rows)
         lines = [line for _, line in validation.labelled.places]
         for name, is_out in left_out.items():
             out, seen = is_out(rows), rows[~is_out(rows)].reset_index(drop=True)
             some = taught[~is_out(taught)].reset_index(drop=True)
-            teacher = teacher_of(corpora, seen, some, looked_up) if with_teacher else None
+            teacher = teacher_of(corpora, seen, some, by_transformer) if with_teacher else None
             model, _ = student(seen, teacher)
             judged = out & (rows["how"] == "natural")
             yield {
