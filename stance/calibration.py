@@ -17,6 +17,8 @@ MIN_EXAMPLES = 5
 """A label with fewer texts for it, or against it, is too rare to have its own calibration and threshold."""
 UNTUNED_THRESHOLD = 0.5
 NEVER = 2.0
+WORTH_OF_SILENCE = 0.0005
+"""So much micro-F1 may be lost for giving no topic rather than a doubtful one: see `_fallback`."""
 NEWTON_STEPS = 100
 SMALLEST_STEP = 1e-9
 
@@ -168,7 +170,11 @@ def _threshold(probabilities: NDArray[np.float64], truth: NDArray[np.bool_]) -> 
 
 
 def _fallback(probabilities: NDArray[np.float64], truth: NDArray[np.bool_], thresholds: NDArray[np.float64]) -> float:
-    """Choose the probability from which the best topic is given where none reached its threshold, by micro-F1."""
+    """Choose the probability from which the best topic is given where none reached its threshold.
+
+    Text of no topic at all is rarer among labelled rows than among what a model will meet, so of the choices that are
+    as good by micro-F1 as the best one, but for next to nothing, it is the highest.
+    """
     if truth.size == 0:
         return NEVER
     reached = probabilities >= thresholds
@@ -179,4 +185,5 @@ def _fallback(probabilities: NDArray[np.float64], truth: NDArray[np.bool_], thre
     n_right, n_given, n_true = int((reached & truth).sum()), int(reached.sum()), int(truth.sum())
     choices = np.append(np.arange(0.05, 1.0, 0.05), NEVER)
     scores = [2 * (n_right + hit[top >= low].sum()) / (n_given + (top >= low).sum() + n_true or 1) for low in choices]
-    return float(choices[len(choices) - 1 - int(np.argmax(scores[::-1]))])
+    as_good = np.flatnonzero(np.array(scores) >= max(scores) - WORTH_OF_SILENCE)
+    return float(choices[as_good[-1]])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import importlib
-import random
 import re
 import sys
 from functools import partial
@@ -17,7 +16,7 @@ import pytest
 from scipy.special import expit
 
 import stance
-from benchmarks import accuracy, finetuning, publish, retraining, speed, training
+from benchmarks import accuracy, publish, retraining, speed, training
 from benchmarks.publish import replace_block, shown
 from benchmarks.texts import made_texts, pool_texts
 from stance.labelled import Labelled
@@ -30,7 +29,6 @@ MODULES = (
     "accuracy",
     "chart",
     "equality",
-    "finetuning",
     "processes",
     "publish",
     "retraining",
@@ -157,14 +155,6 @@ def test_the_first_fold_is_divided_for_what_learned_from_the_others() -> None:
     assert sorted(np.concatenate(parts)) == sorted(unseen)
     report = task.tuned(np.where(task.targets.topics[:, :1], 1.0, -1.0) * np.ones(20), parts)
     assert report.n_rows == len(unseen)
-
-
-def test_batches_hold_every_text_once_and_texts_of_like_length() -> None:
-    lengths = [(7 * place) % 1000 for place in range(1700)]
-    batches = finetuning._batches(lengths, random.Random(0))
-    assert sorted(row for batch in batches for row in batch) == list(range(1700))
-    assert max(map(len, batches)) == finetuning.BATCH
-    assert np.median([np.ptp([lengths[row] for row in batch]) for batch in batches]) < 50
 
 
 def bench_file(path: Path, column: str, labels: list[str]) -> None:

@@ -227,13 +227,14 @@ def test_the_order_of_the_topics_does_not_count(seed: int) -> None:
 
 @given(seed=SEEDS)
 @settings(deadline=None, max_examples=25)
-def test_the_fallback_is_the_best_of_its_grid_and_the_greatest_of_the_best(seed: int) -> None:
+def test_the_fallback_is_the_greatest_of_its_grid_that_is_as_good_as_the_best(seed: int) -> None:
     decisions, targets = examples(seed)
     rule = fit_rule(decisions, targets, 4)
     probabilities = rule.probabilities(decisions)
     grid = [*np.arange(0.05, 1.0, 0.05), 2.0]
     scores = [micro_f1(replace(rule, fallback=low), probabilities, targets.topics) for low in grid]
-    assert rule.fallback == max(low for low, score in zip(grid, scores, strict=True) if score == max(scores))
+    as_good = max(scores) - calibration.WORTH_OF_SILENCE
+    assert rule.fallback == max(low for low, score in zip(grid, scores, strict=True) if score >= as_good)
 
 
 def test_there_is_a_fallback_where_every_text_has_a_topic() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import re
 import string
 import zipfile
@@ -23,9 +24,10 @@ from stance import heads
 from stance.labelled import Labelled, Targets
 from stance.learning import CrossValidation
 from stance.taxonomy import TONES, TOPICS
-from training import build, charts, embeddings, learning_curve, robustness, transfer
+from training import build, charts, embeddings, finetuning, learning_curve, robustness, transfer
 from training import teacher as teaching
 from training.embeddings import Transformer, folder_of
+from training.finetuning import Recipe, Shown
 from training.robustness import COUNTRIES, DISTURBANCES, country_shifts, disturbances, kinds, refusals, reversals
 from training.rows import (
     ROOT,
@@ -37,7 +39,7 @@ from training.rows import (
     text_dates,
     text_id,
 )
-from training.teacher import Teacher
+from training.teacher import Teacher, Tuned, shown_by_folds, tuned_on_folds
 
 LABELS = pd.read_csv(ROOT / "training" / "labels.csv", keep_default_na=False)
 SOURCES = pd.read_csv(ROOT / "training" / "sources.csv")
@@ -207,6 +209,69 @@ def test_a_teacher_learns_only_from_the_rows_that_it_is_shown() -> None:
     assert blind[0, 1] < 0.01 < teacher.label(labelled, targets)[0, 1]
 
 
+@needs_solver
+def test_a_teacher_hears_transformers_that_saw_no_more_than_it_may() -> None:
+    labelled, targets = rows_and_targets()
+    marks = pd.DataFrame({"category": "", "heading": "Tariffs"}, range(len(labelled) + 1))
+    everything = frozenset(labelled.texts)
+    fewer = everything.difference(labelled.texts[:1])
+    sure = np.array([[9.0, -9, 9, -9, -9, -9]])
+
+    def says(tuned: Sequence[Tuned], shown: Labelled) -> list[float]:
+        asked = taught_by(["Steel tariffs were cut."])
+        teacher = Teacher(labelled.texts, asked, marks, embed_by_letters, TWO_TOPICS, tuned=tuned)
+        return teacher.label(shown, targets.take(np.arange(len(shown))))[0].tolist()
+
+    alone = says([], labelled)
+    assert says([Tuned(everything, sure)], labelled)[:3] > alone[:3]
+    assert says([Tuned(everything, sure), Tuned(fewer, sure)], labelled) == says([Tuned(fewer, sure)], labelled)
+    part = labelled.take(range(len(labelled) - 1))
+    assert says([Tuned(everything, sure)], part) == says([], part)
+
+
+def test_each_fold_shows_its_rows_and_the_written_texts() -> None:
+    rows = fixture_rows()
+    taught = taught_by(["Steel tariffs were cut.", "A border war began."])
+    taught.loc[1, ["topics", "tone"]] = "security", "tense"
+    folds = shown_by_folds(rows, taught)
+    assert len(folds) == 5
+    for shown in folds:
+        assert shown.texts[-1] == "A border war began."
+        assert shown.topics[-1].sum() == 1
+        assert len(shown.texts) == len(shown.topics) == len(shown.tones) > 0.75 * len(rows)
+        assert "Steel tariffs were cut." not in shown.texts
+    for text in rows["text"].head(20):
+        assert sum(text in shown.texts for shown in folds) == 4
+
+
+def test_transformers_are_trained_once_and_know_what_they_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[int] = []
+
+    def train(recipe: Recipe, shown: Shown) -> dict[str, Any]:
+        trained.append(len(shown.texts))
+        return {"n_seen": np.array(len(shown.texts))}
+
+    def decide(recipe: Recipe, weights: Sequence[dict[str, Any]], texts: list[str]) -> list[Any]:
+        return [np.full((len(texts), 20), some["n_seen"]) for some in weights]
+
+    monkeypatch.setattr(finetuning, "CACHE", tmp_path)
+    monkeypatch.setattr(finetuning, "_trained", train)
+    monkeypatch.setattr(finetuning, "_decisions", decide)
+    rows, taught = fixture_rows(), taught_by(["Steel tariffs were cut."])
+    tuned = [tuned_on_folds(rows, taught) for _ in range(2)][1]
+    assert len(trained) == len(tuned) == 5
+    for some, n_seen in zip(tuned, trained, strict=True):
+        assert len(some.shown) == n_seen == some.decisions[0, 0]
+
+
+def test_batches_hold_every_text_once_and_texts_of_like_length() -> None:
+    lengths = [(7 * place) % 1000 for place in range(1700)]
+    batches = finetuning._batches(lengths, random.Random(0))
+    assert sorted(row for batch in batches for row in batch) == list(range(1700))
+    assert max(map(len, batches)) == finetuning.BATCH
+    assert np.median([np.ptp([lengths[row] for row in batch]) for batch in batches]) < 50
+
+
 class Installed:
     """A file of an installed package."""
 
@@ -269,7 +334,7 @@ def test_the_build_says_what_it_needs(
 
     monkeypatch.setattr(build, "training_rows", lambda corpora: fixture_rows())
     monkeypatch.setattr(build, "taught_texts", lambda corpora, labelled: None)
-    monkeypatch.setattr(build, "teacher_of", fails)
+    monkeypatch.setattr(build, "tuned_on_folds", fails)
     assert build.main(["--output", str(tmp_path / "model.stance")]) == 2
     assert capsys.readouterr().err == (
         "The build needs more packages (No package metadata was found for some-weights): "
@@ -283,22 +348,24 @@ def test_a_model_is_built_with_a_teacher(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = pd.read_csv(FIXTURES / "reversals.csv")["tense"].tolist()
-    taught = taught_by(asked, ["paragraph", "item", "sentence", "written"] * (len(asked) // 4))
+    taught = taught_by(asked, ["paragraph", "item", "sentence", "written", "off-topic"] * (len(asked) // 5))
     monkeypatch.setattr(build, "training_rows", lambda corpora: fixture_rows().assign(how="natural"))
     monkeypatch.setattr(build, "taught_texts", lambda corpora, labelled: taught)
     monkeypatch.setattr(
         teaching, "editors_marks", lambda corpora, texts: pd.DataFrame({"category": "", "heading": "News"}, texts.index)
     )
     monkeypatch.setattr(build, "embed", lambda transformer, texts: embed_by_letters(texts))
+    monkeypatch.setattr(build, "tuned_on_folds", lambda rows, taught: [])
     monkeypatch.setattr(learning_curve, "SIZES", (100, 200))
     output = tmp_path / "taught.stance"
     assert build.main(["--output", str(output)]) == 0
     card = stance.load(output).card
     assert card["data"]["rows"] == len(fixture_rows())
-    assert card["teacher"]["texts"] == 4 * card["teacher"]["kinds"]["item"] == len(taught)
+    assert card["teacher"]["texts"] == 5 * card["teacher"]["kinds"]["item"] == len(taught)
     assert [source["taught"] for source in card["sources"]] == [len(taught)]
     written = output.with_suffix(".md").read_text(encoding="utf-8")
-    assert card["teacher"]["transformer"] in written
+    for transformer in (card["teacher"]["embeddings"], card["teacher"]["fine_tuned"]):
+        assert transformer["name"] in written
     shown = re.findall(r"!\[.*?\]\((.*?)\)", written)
     assert shown == [f"taught-{chart}.svg" for chart in ("reliability", "precision-recall", "learning-curve")]
     assert all((tmp_path / chart).exists() for chart in shown)
@@ -324,12 +391,14 @@ def test_more_rows_are_learned_from_step_by_step(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(learning_curve, "taught_texts", lambda corpora, labelled: taught_by(["Talks ", "A war "] * 2))
     monkeypatch.setattr(learning_curve, "embed", lambda transformer, texts: embed_by_letters(texts))
     assert learning_curve.main(["--corpora", str(tmp_path)]) == 0
-    assert [len(texts) for texts in learned] == [100, 300]
+    assert [len(texts) for texts in learned] == [100, 300, len(rows["text"])]
     assert learned[0] < learned[1]
     taught = taught_by(["Talks began."])
     table = learning_curve.learning_curve(tmp_path, rows, taught, embed_by_letters)
     natural = rows[rows["how"] == "natural"]
-    assert table["judged"].tolist() == [(~natural["text"].isin(texts)).sum() for texts in learned[:2]]
+    assert table["rows"].tolist() == [100, 300, len(rows) * 4 // 5]
+    unseen = [(~natural["text"].isin(texts)).sum() for texts in learned[:2]]
+    assert table["judged"].tolist() == [*unseen, len(natural)]
     assert table["tone macro-F1"].between(0.2, 1).all()
 
 

@@ -21,11 +21,10 @@ from pathlib import Path
 import pandas as pd
 
 import stance
-from stance.learning import N_FOLDS
 from training.card import card_text
 from training.charts import draw_learning_curve, draw_precision_recall, draw_reliability
-from training.embeddings import embed
-from training.learning_curve import learning_curve, scores_of
+from training.embeddings import Transformer, embed
+from training.learning_curve import learning_curve
 from training.rows import (
     CORPORA,
     ROOT,
@@ -36,7 +35,7 @@ from training.rows import (
     taught_texts,
     training_rows,
 )
-from training.teacher import TRANSFORMER, student, teacher_of
+from training.teacher import RECIPE, TRANSFORMER, student, teacher_of, tuned_on_folds
 
 KEPT_SCORES = ("labels", "macro_f1", "micro_f1", "mean_average_precision", "accuracy", "calibration_error")
 KEPT_LABEL_SCORES = ("precision", "recall", "f1", "average_precision", "support")
@@ -56,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows = fixture_rows() if options.fixtures_only else training_rows(options.corpora)
         if not (options.fixtures_only or options.without_teacher):
             taught = taught_texts(options.corpora, rows["text"])
-            teacher = teacher_of(options.corpora, rows, taught, partial(embed, TRANSFORMER))
+            tuned = tuned_on_folds(rows, taught)
+            teacher = teacher_of(options.corpora, rows, taught, partial(embed, TRANSFORMER), tuned)
     except MissingTextsError as error:
         print(error, file=sys.stderr)
         return 2
@@ -83,8 +83,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     curve = None
     if taught is not None:
         curve = learning_curve(options.corpora, rows, taught, partial(embed, TRANSFORMER))
-        seen = {"rows": len(rows) * (N_FOLDS - 1) // N_FOLDS, **scores_of(validation.report(natural))}
-        curve = pd.concat([curve, pd.DataFrame([seen])], ignore_index=True)
         draw_learning_curve(curve, _beside(options.output, "learning-curve"))
     judged = natural or range(len(validation.given))
     draw_reliability(validation, judged, _beside(options.output, "reliability"))
@@ -105,12 +103,20 @@ def teacher_facts(taught: pd.DataFrame | None) -> dict[str, object] | None:
     if taught is None:
         return None
     return {
-        "transformer": TRANSFORMER.name,
-        "packages": list(TRANSFORMER.packages),
-        "sha256": TRANSFORMER.sha256,
-        "licence": TRANSFORMER.licence,
+        "embeddings": _facts(TRANSFORMER),
+        "fine_tuned": _facts(RECIPE.transformer),
+        "frozen_layers": RECIPE.n_frozen,
         "texts": len(taught),
         "kinds": {str(kind): int(count) for kind, count in taught["kind"].value_counts().sort_index().items()},
+    }
+
+
+def _facts(transformer: Transformer) -> dict[str, object]:
+    return {
+        "name": transformer.name,
+        "packages": list(transformer.packages),
+        "sha256": transformer.sha256,
+        "licence": transformer.licence,
     }
 
 

@@ -1,7 +1,8 @@
 """Measure whether more labelled rows would help: ``python -m training.learning_curve``.
 
 The default model is built from ever more of the labelled rows, with a teacher that has seen no others, and judged on
-the rows drawn at random that it did not learn from.
+the rows drawn at random that it did not learn from. The teacher is without the transformer that learns the labels,
+which would have to be trained anew for each number of rows.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import pandas as pd
 
 import stance
 from stance.evaluation import Report
+from stance.learning import N_FOLDS
 from training.embeddings import embed
-from training.rows import CORPORA, taught_texts, training_rows
+from training.rows import CORPORA, natural_rows, taught_texts, training_rows
 from training.teacher import TRANSFORMER, Embed, student, teacher_of
 
 __all__ = ["learning_curve"]
@@ -53,21 +55,25 @@ def learning_curve(corpora: Path, rows: pd.DataFrame, taught: pd.DataFrame, embe
     Returns
     -------
     DataFrame
-        Columns rows, judged, topics macro-F1, topics mAP, tone macro-F1, tone accuracy.
+        Columns rows, judged, topics macro-F1, topics mAP, tone macro-F1, tone accuracy. The last row is of the
+        cross-validation with all rows.
     """
     order = np.random.default_rng(0).permutation(len(rows))
     records = []
-    for size in SIZES:
-        seen = rows.iloc[np.sort(order[:size])].reset_index(drop=True)
-        rest = rows.iloc[order[size:]]
-        judged = rest[(rest["how"] == "natural") & ~rest["text"].isin(seen["text"])]
-        with warnings.catch_warnings(action="ignore", category=stance.StanceWarning):
+    with warnings.catch_warnings(action="ignore", category=stance.StanceWarning):
+        for size in SIZES:
+            seen = rows.iloc[np.sort(order[:size])].reset_index(drop=True)
+            rest = rows.iloc[order[size:]]
+            judged = rest[(rest["how"] == "natural") & ~rest["text"].isin(seen["text"])]
             model, _ = student(seen, teacher_of(corpora, seen, taught, embed))
-            records.append({"rows": size, **scores_of(stance.evaluate(model, judged, progress=False))})
+            records.append({"rows": size, **_scores(stance.evaluate(model, judged, progress=False))})
+        _, validation = student(rows, teacher_of(corpora, rows, taught, embed))
+    size = len(rows) * (N_FOLDS - 1) // N_FOLDS
+    records.append({"rows": size, **_scores(validation.report(natural_rows(validation.labelled, rows)))})
     return pd.DataFrame(records)
 
 
-def scores_of(report: Report) -> dict[str, float]:
+def _scores(report: Report) -> dict[str, float]:
     """Give the figures of a row of the table."""
     assert report.topics is not None
     assert report.tone is not None

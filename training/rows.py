@@ -12,6 +12,7 @@ from stance.labelled import Labelled
 
 __all__ = [
     "CORPORA",
+    "OFF_TOPIC",
     "ROOT",
     "MissingTextsError",
     "editors_marks",
@@ -29,6 +30,8 @@ __all__ = [
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPORA = ROOT.parent / "shared" / "corpora"
+OFF_TOPIC = "off-topic"
+"""What the texts in `fixtures/writings.csv` are that are no public affairs."""
 LABELLED, POOL, EVENTS = "labelled.csv.gz", "pool.csv.gz", "current_events.csv.gz"
 
 SOURCE_OF = {
@@ -109,14 +112,16 @@ def taught_texts(corpora: Path, labelled: pd.Series[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns kind (paragraph, item, sentence or written), text, source (as in `sources.csv`), date, topics and tone.
+        Columns kind (paragraph, item, sentence, written or off-topic), text, source (as in `sources.csv`), date, topics
+        and tone.
         Only what was written for this project has topics and a tone; a teacher is to label the others. No text is one
         of the labelled ones or stands twice, but for case and white space.
     """
     unlabelled = unlabelled_texts(corpora)
     sentences = some_sentences(unlabelled)
     written = pd.read_csv(ROOT / "fixtures" / "writings.csv", keep_default_na=False)
-    written = written[["text", "topics", "tone"]].assign(kind="written", source="fixtures", date="")
+    kinds = written["group"].where(written["group"] == OFF_TOPIC, "written")
+    written = written[["text", "topics", "tone"]].assign(kind=kinds, source="fixtures", date="")
     taught = pd.concat([unlabelled, sentences, written], ignore_index=True)
     plain = taught["text"].map(_plain)
     taught = taught[~plain.isin(set(labelled.map(_plain))) & ~plain.duplicated()].reset_index(drop=True)

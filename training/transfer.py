@@ -2,7 +2,8 @@
 
 Each source in turn is left out of the training, its texts that nobody labelled too, and judged by a model that learned
 from the others; so are the later years. Beside it stand the same rows in cross-validation, where the model knows their
-source. Judged are the rows drawn at random. With the teacher it takes some minutes.
+source. Judged are the rows drawn at random. The teacher is without the transformer that learned the labels. It takes
+some minutes.
 """
 
 from __future__ import annotations
