@@ -12,8 +12,9 @@ TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+    from typing import TypeVar
 
-    import pandas as pd
+    Table = TypeVar("Table")
 
 __all__ = ["classify", "classify_document", "classify_many", "load", "score"]
 
@@ -96,7 +97,7 @@ def classify_document(text: str) -> Document:
 
 
 def score(
-    frame: pd.DataFrame,
+    frame: Table,
     text: str = "text",
     *,
     model: Model | None = None,
@@ -104,13 +105,14 @@ def score(
     codes: str | Iterable[str] | None = None,
     prefix: str = "",
     progress: bool | None = None,
-) -> pd.DataFrame:
-    """Label the rows of a data frame.
+) -> Table:
+    """Label the rows of a table.
 
     Parameters
     ----------
-    frame : pandas.DataFrame
-        It is not changed.
+    frame : table
+        A DataFrame of pandas, polars, Dask or PySpark; a LazyFrame of polars; a Table, RecordBatch, RecordBatchReader
+        or iterator of RecordBatches of pyarrow. It is not changed.
     text : str
         The column with the texts.
     model : Model, optional
@@ -123,21 +125,22 @@ def score(
     prefix : str
         What stands before the names of the added columns.
     progress : bool, optional
-        Whether to show a progress bar; by default where standard error is a terminal.
+        Whether to show a progress bar; by default where standard error is a terminal. None for what is not in memory.
 
     Returns
     -------
-    pandas.DataFrame
-        The frame with the columns `topics` (labels with ``|`` between, "" for none), `tone`, `tone_score` and `known`:
+    table of the same kind
+        The table with the columns `topics` (labels with ``|`` between, "" for none), `tone`, `tone_score` and `known`:
         the same index, the same rows, the same order. A missing text has missing answers; so has a text that the
-        model has no ground to judge, but for `known`.
+        model has no ground to judge, but for `known`. With Dask, Spark, a LazyFrame, a reader or an iterator nothing is
+        scored before it is asked for, a part at a time.
 
     Raises
     ------
     TypeError
-        `frame` is not a pandas DataFrame.
+        `frame` is no table of these kinds.
     TableError
-        There is no such column.
+        There is no such column, or it cannot hold texts.
     ValueError
         There is no such scheme.
 

@@ -14,14 +14,13 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import stance
-from stance.errors import StanceError, StanceWarning, TableError, listed, place
-from stance.table import BOMS, STANDARD, Row, Table, import_parquet, is_missing, table_format, unknown_encoding
-from stance.writer import RowWriter
+from stance.errors import StanceError, StanceWarning, TableError
+from stance.table import BOMS, STANDARD, unknown_encoding
 
 if TYPE_CHECKING:
     from stance.model import Model
@@ -73,11 +72,19 @@ def _run(options: argparse.Namespace) -> int:
     except MemoryError:
         return _complain("out of memory: score a table in parts, or train on fewer rows")
     except KeyboardInterrupt:
-        _tell("interrupted, no file was written")
+        _tell(
+            "interrupted, the same command goes on from here"
+            if _resumes(options)
+            else "interrupted, no file was written"
+        )
         return 130
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0
+
+
+def _resumes(options: argparse.Namespace) -> bool:
+    return bool(getattr(options, "resume", False))
 
 
 # Commands ------------------------------------------------------------------------------------------------------------
@@ -94,30 +101,21 @@ def _classify(options: argparse.Namespace) -> None:
 
 
 def _score(options: argparse.Namespace) -> None:
-    from tqdm import tqdm
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # the others keep more than they need
+    from stance.columns import Columns, check_schemes
+    from stance.corpus import Job, score_files
 
-    from stance.frame import answer_columns, answer_names, check_schemes, plain
-
-    model = stance.load(options.model)
-    schemes = check_schemes(options.codes)
-    added = answer_names(model, options.probabilities, schemes, options.prefix)
-    with Table(options.input, options.encoding) as table:
-        table.require(options.text, "--text")
-        replaced = [name for name in added if name in table.columns]
-        if replaced:
-            _warn(f"{table.path}: the answers replace the columns {listed(replaced)}: keep both with --prefix")
-        columns = table.columns + [name for name in added if name not in table.columns]
-        kind = "jsonl" if options.json else "csv"
-        is_parquet = table_format(options.output) == "parquet"
-        schema = _schema(table, added, options.prefix) if is_parquet else None
-        with RowWriter(options.output, columns, kind, schema) as writer, tqdm(unit="row", disable=None) as bar:
-            for rows in _batches(table):
-                texts = [_text(row, options.text, table.path) for row in rows]
-                answers = answer_columns(model, texts, options.probabilities, schemes, options.prefix)
-                for row, values in zip(rows, zip(*map(plain, answers.values()), strict=True), strict=True):
-                    row.values.update(zip(answers, values, strict=True))
-                writer.write([row.values for row in rows])
-                bar.update(len(rows))
+    job = Job(
+        Columns(stance.load(options.model), options.probabilities, check_schemes(options.codes), options.prefix),
+        options.text,
+        options.encoding,
+        options.delimiter,
+        options.errors,
+        options.resume,
+        "jsonl" if options.json else "csv",
+        _tell,
+    )
+    score_files(options.input, options.output, job)
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -253,41 +251,6 @@ def _read_text(path: str, encoding: str | None) -> str:
         ) from None
 
 
-def _text(row: Row, column: str, path: str) -> str | None:
-    """Give the text of a row, None where it is missing; what is no text counts as missing, with a warning."""
-    value = row.values.get(column)
-    if isinstance(value, str):
-        return value
-    if not is_missing(value):
-        _warn(f"{place(path, row.line, column)}expected a text, but got {type(value).__name__}: it counts as missing")
-    return None
-
-
-def _batches(table: Table) -> Iterator[list[Row]]:
-    rows: list[Row] = []
-    for row in table:
-        rows.append(row)
-        if len(rows) == BATCH:
-            yield rows
-            rows = []
-    if rows:
-        yield rows
-
-
-def _schema(table: Table, added: Sequence[str], prefix: str) -> Any:
-    """Give the types of the output as a Parquet file: those of the input where it has any, and those of the answers."""
-    import_parquet()
-    import pyarrow as pa
-
-    from stance.frame import TEXT_COLUMNS
-
-    types = {name: pa.string() for name in table.columns if table.kind == "csv"}
-    if table.schema is not None:
-        types = dict(zip(table.schema.names, table.schema.types, strict=True))
-    types.update({name: pa.string() if name.removeprefix(prefix) in TEXT_COLUMNS else pa.float64() for name in added})
-    return pa.schema(list(types.items()))
-
-
 # Talking -------------------------------------------------------------------------------------------------------------
 
 
@@ -327,9 +290,16 @@ def _parser() -> argparse.ArgumentParser:
     with_json(classify, "print one JSON object a file")
 
     score = command("score", _score, "Label every row of a table.")
-    score.add_argument("input", metavar="IN", help="a CSV, TSV, JSONL or Parquet file; - for standard input")
+    score.add_argument(
+        "input",
+        metavar="IN",
+        help="a CSV, TSV, JSONL or Parquet file, a pattern or a folder of such; - for standard input",
+    )
     score.add_argument("output", nargs="?", default=STANDARD, metavar="OUT", help="the same (default: standard output)")
-    score.add_argument("--text", default="text", metavar="COLUMN", help="the column with the texts (default: text)")
+    score.add_argument("--text", metavar="COLUMN", help="the column with the texts (default: text, or of a usual name)")
+    score.add_argument("--delimiter", metavar="C", help="what stands between fields of CSV (default: it is found)")
+    score.add_argument("--errors", metavar="FILE", help="write rows that cannot be read to this CSV file, and go on")
+    score.add_argument("--resume", action="store_true", help="keep what is done beside OUT, and go on from there")
     score.add_argument("--probabilities", action="store_true", help="add a column p_LABEL for each label")
     score.add_argument(
         "--codes", action="append", metavar="SCHEME", help="add a column of codes: cap, iptc, plover, cameo"

@@ -13,14 +13,15 @@ TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
-    from typing import Any
+    from typing import Any, TypeVar
 
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
     from stance.parameters import Parameters
+
+    Table = TypeVar("Table")
 
 __all__ = ["Model"]
 
@@ -81,6 +82,13 @@ class Model:
     def card(self) -> Mapping[str, Any]:
         """What the model was trained on and how well it does."""
         return self._contents.card
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the model's file, in hex digits."""
+        from hashlib import sha256
+
+        return sha256(self._contents.data).hexdigest()
 
     @property
     def parameters(self) -> Parameters:
@@ -236,9 +244,9 @@ class Model:
         )
         return Document(paragraphs, pooled(answers, self._contents.settings["max_topics"]))
 
-    def score(self, frame: pd.DataFrame, text: str = "text", **options: Any) -> pd.DataFrame:
-        """Label the rows of a data frame: `stance.score` with this model; it describes the options."""
-        from stance.frame import score
+    def score(self, frame: Table, text: str = "text", **options: Any) -> Table:
+        """Label the rows of a table: `stance.score` with this model; it describes the options."""
+        from stance.dispatch import score
 
         return score(frame, text, model=self, **options)
 

@@ -8,41 +8,48 @@ import gzip
 import io
 import itertools
 import json
+import os
 import re
 import sys
 import weakref
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
-from stance.errors import MissingExtraError, TableError, did_you_mean, listed, shorten
+from stance.errors import MissingExtraError, TableError, did_you_mean, listed, place, shorten
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "BadRow",
     "Row",
     "Table",
-    "import_parquet",
+    "import_arrow",
     "is_gzip",
     "is_missing",
     "is_tsv",
+    "is_zstd",
     "missing_column",
     "repeated_column",
     "table_format",
     "unknown_encoding",
+    "without_compression",
 ]
 
 SEPARATOR = "|"
 """What stands between the topics of one row."""
 STANDARD = "-"
 """The name for standard input or output."""
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
+LONGEST_ROW = 1 << 26
+"""In characters: where rows may be bad, a quote that is not closed for so long spoils its own line alone."""
 BOMS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 BATCH = 4096
+PAGE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +60,29 @@ class Row:
     values: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that could not be read: the line where it begins, what is wrong with it, and what stands there."""
+
+    line: int
+    error: str
+    row: str
+
+
 class Table:
     """A file of rows, read one after the other.
 
     Parameters
     ----------
     path : str or Path
-        A CSV, TSV, JSONL or Parquet file, the first three also gzipped, told by its name; ``-`` is standard input.
+        A CSV, TSV, JSONL or Parquet file, the first three also compressed by gzip or zstd, told by its name; ``-`` is
+        standard input.
     encoding : str, optional
         The encoding of a text file; by default UTF-8, or UTF-16 where the file begins with its mark.
+    delimiter : str, optional
+        What stands between the fields of a CSV file; by default that of ``, ; | tab`` which its header has most of.
+    bad : callable, optional
+        Takes each `BadRow` of a text file, and the reading goes on after it; by default the first raises `TableError`.
 
     Attributes
     ----------
@@ -78,9 +99,21 @@ class Table:
         There is no such file, it is empty, or its header cannot be used; while iterating: a row cannot be read.
     """
 
-    def __init__(self, path: str | Path, encoding: str | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        bad: Callable[[BadRow], None] | None = None,
+    ) -> None:
         self.path = str(path)
         self._encoding = encoding
+        self._delimiter = delimiter
+        self._bad = bad
+        self._raw: IO[bytes] | None = None
+        self._parquet: Any = None
+        self._n_read = 0
+        self._undecoded: dict[int, str] = {}  # what is wrong with lines that bad rows are to be made of
         self._files = contextlib.ExitStack()
         weakref.finalize(self, self._files.close)  # a table that is dropped half read closes its file
         self.schema: pa.Schema | None = None
@@ -105,6 +138,15 @@ class Table:
     def __iter__(self) -> Iterator[Row]:
         return self._rows
 
+    def share_read(self) -> float | None:
+        """Give the share of a file that has been read; None where it cannot be told."""
+        if self._parquet is not None:
+            return self._n_read / self._parquet.metadata.num_rows if self._n_read else None
+        if self._raw is None:
+            return None
+        size = os.fstat(self._raw.fileno()).st_size
+        return self._raw.tell() / size if size else None
+
     def require(self, column: str, option: str) -> None:
         """Raise `TableError` unless there is such a column.
 
@@ -119,25 +161,46 @@ class Table:
             raise missing_column(column, option, self.columns, self.path)
 
     def _open_parquet(self) -> None:
-        parquet = import_parquet()
+        parquet = import_arrow().parquet
         self._open_binary()  # a file that is not there is told as for the other formats
         try:
-            file = self._files.enter_context(parquet.ParquetFile(self.path))
+            # Page by page, so that a row group need not fit into memory.
+            options = {"buffer_size": PAGE, "pre_buffer": False}
+            self._parquet = self._files.enter_context(parquet.ParquetFile(self.path, **options))
         except Exception as error:  # pyarrow raises OSError, ArrowInvalid and more for one broken file
             raise TableError(f"cannot be read as Parquet: {shorten(str(error), 200)}", self.path) from None
-        self.schema = file.schema_arrow
-        self.columns = list(file.schema_arrow.names)
+        self.schema = self._parquet.schema_arrow
+        self.columns = list(self.schema.names)
         self._check_names(None)
-        self._rows = self._parquet_rows(file)
+        self._rows = self._parquet_rows()
 
-    def _parquet_rows(self, file: Any) -> Iterator[Row]:
-        batches = (batch.to_pylist() for batch in file.iter_batches(BATCH))
+    def _parquet_rows(self) -> Iterator[Row]:
         number = 0
-        try:
-            for number, values in enumerate(itertools.chain.from_iterable(batches), 1):
+        for batch in self.record_batches(BATCH):
+            try:
+                rows = batch.to_pylist()
+            except Exception as error:  # ValueError for a date that Python cannot hold
+                message = f"cannot be read as Parquet after row {number}: {shorten(str(error), 200)}"
+                raise TableError(message, self.path) from None
+            for values in rows:
+                number += 1
                 yield Row(number, values)
-        except Exception as error:  # as above, and ValueError for a date that Python cannot hold
-            message = f"cannot be read as Parquet after row {number}: {shorten(str(error), 200)}"
+
+    def record_batches(self, size: int) -> Iterator[pa.RecordBatch]:
+        """Give the rows of a Parquet file as columns, some rows at a time.
+
+        Parameters
+        ----------
+        size : int
+            The most rows of a batch.
+        """
+        assert self._parquet is not None
+        try:
+            for batch in self._parquet.iter_batches(size, use_threads=False):
+                self._n_read += len(batch)
+                yield batch
+        except Exception as error:  # as above
+            message = f"cannot be read as Parquet after row {self._n_read}: {shorten(str(error), 200)}"
             raise TableError(message, self.path) from None
 
     def _check_names(self, line: int | None) -> None:
@@ -160,9 +223,16 @@ class Table:
         if self.path == STANDARD:
             return sys.stdin.buffer
         try:
-            return self._files.enter_context(_opened(self.path))
+            raw = self._files.enter_context(Path(self.path).open("rb"))  # noqa: SIM115
         except OSError as error:
             raise TableError(f"cannot be opened: {error.strerror}", self.path) from None
+        self._raw = raw
+        if is_gzip(self.path):
+            return self._files.enter_context(io.BufferedReader(gzip.GzipFile(fileobj=raw)))
+        if is_zstd(self.path):
+            unpacked = import_arrow("reading zstd files").CompressedInputStream(raw, "zstd")
+            return self._files.enter_context(io.BufferedReader(unpacked))
+        return raw
 
     def _lines(self, file: IO[bytes]) -> Iterator[str]:
         """Decode the lines of a file, one by one, so that a complaint has the line and the column."""
@@ -188,13 +258,15 @@ class Table:
         try:
             return line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            place = error.start + len(line) - len(error.object)  # the byte order mark is not in `error.object`
-            raise TableError(
-                f"expected UTF-8, but byte {place + 1} of the line is 0x{line[place]:02x}. "
-                "Save the file as UTF-8, or name its encoding, such as encoding='cp1252'",
-                self.path,
-                number,
-            ) from None
+            byte = error.start + len(line) - len(error.object)  # the byte order mark is not in `error.object`
+            message = (
+                f"expected UTF-8, but byte {byte + 1} of the line is 0x{line[byte]:02x}. "
+                "Save the file as UTF-8, or name its encoding, such as encoding='cp1252'"
+            )
+            if self._bad is None or number == 1:
+                raise TableError(message, self.path, number) from None
+            self._undecoded[number] = message
+            return line.decode("utf-8", errors="backslashreplace")
 
     def _open_csv(self, lines: Iterator[str]) -> None:
         """Read the header of a CSV file; the rows come later."""
@@ -205,33 +277,58 @@ class Table:
                 "expected a header line with the names of the columns, but the line is empty", self.path, 1
             )
         bare = re.sub('"[^"]*"?', "", first)
-        delimiter = max(DELIMITERS, key=bare.count)
-        if is_tsv(self.path) and ("\t" in bare or delimiter not in bare):
+        delimiter = self._delimiter or max(DELIMITERS, key=bare.count)
+        if self._delimiter is None and is_tsv(self.path) and ("\t" in bare or delimiter not in bare):
             delimiter = "\t"
-        reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter, strict=True)
+        numbered = _Numbered(itertools.chain([first], lines))
+        reader = csv.reader(numbered, delimiter=delimiter, strict=True)
         try:
             self.columns = next(reader)
         except csv.Error as error:
             raise self._csv_error(error, 1) from None
         self._check_names(1)
-        self._rows = self._csv_rows(reader, self.columns, reader.line_num + 1)
+        self._rows = self._csv_rows(reader, self.columns, numbered)
 
-    def _csv_rows(self, reader: Any, header: list[str], begins: int) -> Iterator[Row]:
-        """Yield the rows of a CSV file, of which the first begins at line `begins`."""
-        try:
-            for fields in reader:
-                if fields:
-                    if len(fields) != len(header):
-                        raise TableError(
-                            f"expected {len(header)} fields as in the header, but got {len(fields)}: put a field that "
-                            f"holds {reader.dialect.delimiter!r} or a line end in double quotes",
-                            self.path,
-                            begins,
-                        )
-                    yield Row(begins, dict(zip(header, fields, strict=True)))
-                begins = reader.line_num + 1
-        except csv.Error as error:
-            raise self._csv_error(error, begins) from None
+    def _csv_rows(self, reader: Any, header: list[str], lines: _Numbered) -> Iterator[Row]:
+        """Yield the rows of a CSV file."""
+        while True:
+            lines.begin()
+            complaint: TableError | None
+            try:
+                fields = next(reader, None)
+            except csv.Error as error:
+                complaint = self._csv_error(error, lines.number)
+                lines.back_but_one()  # one line is spoilt, the next may be sound
+            else:
+                if fields is None:
+                    return
+                if not fields:
+                    continue
+                complaint = self._wrong_fields(fields, header, reader.dialect.delimiter, lines)
+                if complaint is None:
+                    yield Row(lines.number, dict(zip(header, fields, strict=True)))
+                    continue
+            if self._bad is None:
+                raise complaint
+            message = str(complaint).removeprefix(place(self.path, lines.number))
+            self._bad(BadRow(lines.number, message, "".join(lines.taken)))
+
+    def _wrong_fields(
+        self, fields: list[str], header: list[str], delimiter: str, lines: _Numbered
+    ) -> TableError | None:
+        """Say what is wrong with a row that was read, if anything."""
+        if self._undecoded:
+            for number in range(lines.number, lines.number + len(lines.taken)):
+                if number in self._undecoded:
+                    return TableError(self._undecoded.pop(number), self.path, lines.number)
+        if len(fields) != len(header):
+            return TableError(
+                f"expected {len(header)} fields as in the header, but got {len(fields)}: put a field that "
+                f"holds {delimiter!r} or a line end in double quotes",
+                self.path,
+                lines.number,
+            )
+        return None
 
     def _csv_error(self, error: csv.Error, line: int) -> TableError:
         cause = f"{error}. Double the quotes inside a quoted field, and close every quoted field"
@@ -253,16 +350,58 @@ class Table:
             if not line.strip():
                 continue
             try:
+                if number in self._undecoded:
+                    raise TableError(self._undecoded.pop(number), self.path, number)
                 values = json.loads(line)
+                if not isinstance(values, dict):
+                    got = shorten(line.strip())
+                    message = f'expected a JSON object such as {{"text": "…"}}, but got {got}'
+                    raise TableError(message, self.path, number)
             except json.JSONDecodeError as error:
-                message = f"not proper JSON: {error.msg} at character {error.colno}"
-                raise TableError(message, self.path, number) from None
+                complaint = TableError(f"not proper JSON: {error.msg} at character {error.colno}", self.path, number)
+            except TableError as error:
+                complaint = error
             except (ValueError, RecursionError) as error:  # too many digits, too many brackets
-                raise TableError(f"not proper JSON: {error}", self.path, number) from None
-            if not isinstance(values, dict):
-                got = shorten(line.strip())
-                raise TableError(f'expected a JSON object such as {{"text": "…"}}, but got {got}', self.path, number)
-            yield Row(number, values)
+                complaint = TableError(f"not proper JSON: {error}", self.path, number)
+            else:
+                yield Row(number, values)
+                continue
+            if self._bad is None:
+                raise complaint
+            self._bad(BadRow(number, str(complaint).removeprefix(place(self.path, number)), line))
+
+
+class _Numbered:
+    """The lines of a file for a CSV reader, which can be given back."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._back: list[str] = []
+        self._length = 0
+        self.number = 1
+        self.taken: list[str] = []
+
+    def __iter__(self) -> _Numbered:
+        return self
+
+    def __next__(self) -> str:
+        line = self._back.pop() if self._back else next(self._lines)
+        self.taken.append(line)
+        self._length += len(line)
+        if self._length > LONGEST_ROW:
+            raise csv.Error(f"a row of more than {LONGEST_ROW:,} characters")
+        return line
+
+    def begin(self) -> None:
+        """Begin a row."""
+        self.number += len(self.taken)
+        self.taken = []
+        self._length = 0
+
+    def back_but_one(self) -> None:
+        """Give back the lines of this row but the first."""
+        self._back += reversed(self.taken[1:])
+        del self.taken[1:]
 
 
 def is_missing(value: object) -> bool:
@@ -281,9 +420,11 @@ def table_format(path: str | Path) -> str:
     if name == STANDARD:
         return STANDARD
     endings = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-    kind = endings.get(Path(name.removesuffix(".gz")).suffix)
-    if kind is None or (kind == "parquet" and name.endswith(".gz")):
-        raise TableError(f"expected a name that ends with {listed(endings)} (or .gz after the text formats)", path)
+    bare = without_compression(name)
+    kind = endings.get(Path(bare).suffix)
+    if kind is None or (kind == "parquet" and bare != name):
+        message = f"expected a name that ends with {listed(endings)} (or .gz or .zst after the text formats)"
+        raise TableError(message, path)
     return kind
 
 
@@ -304,24 +445,13 @@ def unknown_encoding(encoding: str | None, path: str) -> TableError:
     return TableError(f"unknown encoding {encoding!r}: use a name such as 'utf-8' or 'cp1252'", path)
 
 
-def import_parquet() -> Any:
-    """Import pyarrow.parquet, or raise `MissingExtraError`."""
+def import_arrow(feature: str = "reading and writing Parquet files") -> Any:
+    """Import pyarrow with pyarrow.parquet, or raise `MissingExtraError`."""
     try:
         import pyarrow.parquet
     except ImportError:
-        raise MissingExtraError("reading and writing Parquet files", "pyarrow", "parquet") from None
-    return pyarrow.parquet
-
-
-@contextlib.contextmanager
-def _opened(path: str) -> Iterator[IO[bytes]]:
-    """Open a file for reading, unzipped where its name says that it is gzipped."""
-    with Path(path).open("rb") as file:
-        if is_gzip(path):
-            with gzip.GzipFile(fileobj=file) as zipped, io.BufferedReader(zipped) as unzipped:
-                yield unzipped
-        else:
-            yield file
+        raise MissingExtraError(feature, "pyarrow", "parquet") from None
+    return pyarrow
 
 
 def is_gzip(path: str) -> bool:
@@ -329,6 +459,16 @@ def is_gzip(path: str) -> bool:
     return path.lower().endswith(".gz")
 
 
+def is_zstd(path: str) -> bool:
+    """Say whether a file is compressed by zstd, by its name."""
+    return path.lower().endswith(".zst")
+
+
+def without_compression(path: str) -> str:
+    """Give a name without the ending that tells the compression."""
+    return path[: -len(Path(path).suffix)] if is_gzip(path) or is_zstd(path) else path
+
+
 def is_tsv(path: str) -> bool:
     """Say whether a text table has tabs between its fields, by its name."""
-    return path.lower().removesuffix(".gz").endswith(".tsv")
+    return without_compression(path.lower()).endswith(".tsv")

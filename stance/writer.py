@@ -9,18 +9,23 @@ import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
 from stance.errors import TableError, listed
 from stance.files import replacing
-from stance.table import STANDARD, import_parquet, is_gzip, is_tsv, table_format
+from stance.table import STANDARD, import_arrow, is_gzip, is_tsv, is_zstd, table_format
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["RowWriter"]
+
+
+GROUP_ROWS = 1 << 15
+"""The rows of a row group that is written from record batches."""
 
 
 class _LineFeeds:
@@ -31,6 +36,21 @@ class _LineFeeds:
 
     def write(self, row: str) -> None:
         self._text.write(row.removesuffix("\r\n") + "\n")
+
+
+class _LeftOpen:
+    """A file that others cannot close."""
+
+    closed = False
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        return self._file.write(data)
+
+    def close(self) -> None:
+        pass
 
 
 class RowWriter:
@@ -46,6 +66,8 @@ class RowWriter:
         The format for standard output: "csv" or "jsonl".
     schema : pyarrow.Schema, optional
         The types of a Parquet file's columns, or of some; those of the others are found from the first rows.
+    header : bool
+        Whether a CSV file begins with the names of the columns.
     """
 
     def __init__(
@@ -54,7 +76,9 @@ class RowWriter:
         columns: Sequence[str],
         kind: str = "csv",
         schema: pa.Schema | None = None,
+        header: bool = True,
     ) -> None:
+        self._header = header
         self.path = str(path)
         self.columns = list(columns)
         self._known = set(columns)
@@ -62,10 +86,13 @@ class RowWriter:
         self._schema = schema
         self._files = contextlib.ExitStack()
         self._parquet: Any = None
+        self._gathered: list[pa.RecordBatch] = []
+        self._behind = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
 
     def __enter__(self) -> RowWriter:
         if self.kind == "parquet":
-            import_parquet()
+            import_arrow()
         if self.path != STANDARD and Path(self.path).is_dir():
             raise TableError("cannot be written: it is a folder", self.path)
         try:
@@ -74,6 +101,9 @@ class RowWriter:
             raise TableError(f"cannot be written: {error.strerror}", self.path) from None
         if is_gzip(self.path):
             file = self._files.enter_context(gzip.GzipFile(fileobj=file, mode="wb", mtime=0))
+        if is_zstd(self.path):
+            pa = import_arrow("writing zstd files")
+            file = self._files.enter_context(pa.CompressedOutputStream(_LeftOpen(file), "zstd"))
         self._file = file
         if self.kind == "parquet":
             self._files.push(self._end_parquet)
@@ -82,7 +112,7 @@ class RowWriter:
             self._files.callback(self._text.detach)
             delimiter = "\t" if is_tsv(self.path) else ","
             self._csv = csv.writer(_LineFeeds(self._text), delimiter=delimiter)
-            if self.kind == "csv":
+            if self.kind == "csv" and self._header:
                 self._csv.writerow(self.columns)
         return self
 
@@ -92,13 +122,27 @@ class RowWriter:
     def _end_parquet(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
+        if error is None and self._gathered:
+            self._flush()
+        self._behind.shutdown()
         if error is None:
+            self._end_writing()
+        if error is None and self._parquet is None:
             self.write([])  # an empty table is a file too
         if self._parquet is not None:
             self._parquet.close()
 
-    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write some rows, all with the same keys as `columns` (a JSONL row may lack some)."""
+    def write(self, rows: Sequence[Mapping[str, Any]] | pa.RecordBatch) -> None:
+        """Write some rows, all with the same keys as `columns` (a JSONL row may lack some).
+
+        Parameters
+        ----------
+        rows : sequence of mapping, or pyarrow.RecordBatch
+            A record batch goes into Parquet alone, and has the writer's schema.
+        """
+        if self.kind == "parquet" and not isinstance(rows, Sequence):
+            self._write_batch(rows)
+            return
         if self.kind == "jsonl":
             self._text.writelines(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
             return
@@ -112,10 +156,28 @@ class RowWriter:
         else:
             self._write_parquet(rows)
 
-    def _write_parquet(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        parquet = import_parquet()
-        import pyarrow as pa
+    def _write_batch(self, batch: pa.RecordBatch) -> None:
+        """Gather batches up to a row group that is worth its overhead, and write it while others are gathered."""
+        self._gathered.append(batch)
+        if sum(map(len, self._gathered)) >= GROUP_ROWS:
+            self._flush()
 
+    def _flush(self) -> None:
+        pa = import_arrow()
+        if self._parquet is None:
+            self._parquet = pa.parquet.ParquetWriter(self._file, self._schema)
+        self._end_writing()
+        table = pa.Table.from_batches(self._gathered, self._schema)
+        self._writing = self._behind.submit(self._parquet.write_table, table)
+        self._gathered = []
+
+    def _end_writing(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+    def _write_parquet(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        pa = import_arrow()
         try:
             columns = {name: [row.get(name) for row in rows] for name in self.columns}
             if self._parquet is None:
@@ -125,7 +187,7 @@ class RowWriter:
             message = f"a column does not fit into Parquet, write JSONL instead: {error}"
             raise TableError(message, self.path) from None
         if self._parquet is None:
-            self._parquet = parquet.ParquetWriter(self._file, table.schema)
+            self._parquet = pa.parquet.ParquetWriter(self._file, table.schema)
         if rows:
             self._parquet.write_table(table)
 

@@ -29,7 +29,7 @@ STRANGE = "qqzzvv xxjjkk wwqqpp"
 ARTICLE = f"{PEACE}\r\n\r\n{WAR}\r\n\r\n{STRANGE}\r\n"
 ANSWERS = ["topics", "tone", "tone_score", "known"]
 COMMANDS = ["classify", "score", "train", "evaluate", "explain", "inspect"]
-FORMATS = ".csv, .tsv, .jsonl, .ndjson, .parquet (or .gz after the text formats)"
+FORMATS = ".csv, .tsv, .jsonl, .ndjson, .parquet (or .gz or .zst after the text formats)"
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and devices")
 
@@ -520,8 +520,7 @@ def test_a_ragged_file_leaves_no_output(run: Run, tmp_path: Path) -> None:
     ("name", "told"),
     [
         ("none/out.csv", "cannot be written: No such file or directory"),
-        (".", f"expected a name that ends with {FORMATS}"),
-        ("folder.csv", "cannot be written: it is a folder"),
+        (".", "expected another folder as OUT than that of IN"),
         ("out.xlsx", f"expected a name that ends with {FORMATS}"),
     ],
 )
@@ -543,6 +542,31 @@ def test_score_does_without_pyarrow_but_for_parquet(
     assert told == (
         "reading and writing Parquet files needs pyarrow, which is not installed: pip install 'stance[parquet]'"
     )
+    assert names_in(tmp_path) == ["rows.csv"]
+
+
+def test_score_of_a_folder_with_bad_rows(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text(f"n:text\n1:{WAR}\n2\n", encoding="utf-8")
+    out, errors = tmp_path / "out", tmp_path / "errors.csv"
+    options = ["--delimiter", ":", "--errors", errors, "--resume"]
+    assert run("score", tmp_path / "in", out, *options) == (0, "", "")
+    assert (out / "a.csv").read_text("utf-8").startswith(f"n,text,{','.join(ANSWERS)}\n1,{WAR},security,tense,")
+    assert errors.read_text("utf-8").startswith(
+        f'file,line,error,row\n{tmp_path / "in" / "a.csv"},3,"expected 2 fields'
+    )
+
+
+def test_score_that_was_interrupted_says_how_to_go_on(
+    run: Run, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stance.columns.Columns.answers", fails)
+    done = run("score", table, tmp_path / "out.csv", "--resume")
+    assert done == (130, "", "stance: interrupted, the same command goes on from here\n")
+    assert run("score", table, tmp_path / "other.csv") == (130, "", "stance: interrupted, no file was written\n")
     assert names_in(tmp_path) == ["rows.csv"]
 
 

@@ -1,4 +1,4 @@
-"""Data frames in, the same rows with answers out."""
+"""Frames of pandas and polars in, the same rows with answers out."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from conftest import FIXTURES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import stance
-from stance.frame import answer_columns, answer_names, check_schemes, plain
+from stance.columns import Columns
+from stance.frame import BATCH, _quietly
 from stance.taxonomy import codes
 
 PEACE = "The two governments signed a peace treaty and opened talks on trade."
@@ -57,10 +59,10 @@ def test_answers_are_those_of_classify_many(any_model: stance.Model, paragraphs:
 
 
 def test_more_rows_than_a_batch_keep_their_order(two_row_model: stance.Model) -> None:
-    texts = ["рынок вырос", "жители пришли", ""] * 900
+    texts = ["рынок вырос", "жители пришли", ""] * BATCH
     answers = scored(two_row_model, texts)
     pd.testing.assert_frame_equal(
-        answers.drop(columns="text"), pd.concat([answers.iloc[:3]] * 900, ignore_index=True).drop(columns="text")
+        answers.drop(columns="text"), pd.concat([answers.iloc[:3]] * BATCH, ignore_index=True).drop(columns="text")
     )
     assert answers["text"].tolist() == texts
     assert answers["topics"].iloc[:3].nunique() == 2
@@ -336,29 +338,6 @@ def test_a_text_column_that_stands_twice_is_told(tiny_model: stance.Model) -> No
     assert caught.value.column == "text"
 
 
-class DataFrame:
-    """Stands for the frames of other libraries."""
-
-    columns = ("text",)
-
-
-@pytest.mark.parametrize(
-    ("value", "name"),
-    [
-        (DataFrame(), "DataFrame"),
-        (pd.Series(TEXTS), "Series"),
-        (TEXTS, "list"),
-        ({"text": TEXTS}, "dict"),
-        ("rows.csv", "str"),
-        (None, "NoneType"),
-    ],
-)
-def test_what_is_no_pandas_frame_is_told(tiny_model: stance.Model, value: Any, name: str) -> None:
-    with pytest.raises(TypeError) as caught:
-        tiny_model.score(value)
-    assert str(caught.value) == f"expected a pandas DataFrame, but got {name}: build one with pandas.DataFrame"
-
-
 @pytest.mark.parametrize("dtype", ["str", "string", "string[python]", "string[pyarrow]", "category", object])
 def test_texts_of_every_pandas_type_are_read(tiny_model: stance.Model, dtype: Any) -> None:
     if dtype == "string[pyarrow]":
@@ -402,23 +381,68 @@ def test_no_progress_bar_is_drawn_elsewhere(
     assert capsys.readouterr() == ("", "")
 
 
-# Columns without a frame ---------------------------------------------------------------------------------------------
+# Polars --------------------------------------------------------------------------------------------------------------
 
 
-def test_answer_columns_are_those_named(any_model: stance.Model) -> None:
-    names = answer_names(any_model, True, (), "x_")
-    columns = answer_columns(any_model, [PEACE, None, ""], True, (), "x_")
-    assert list(columns) == names
-    lists = {name: plain(values) for name, values in columns.items()}
-    assert {len(values) for values in lists.values()} == {3}
-    assert [lists[name][1] for name in names] == [None] * len(names)
-    assert lists["x_known"][2] == 0
-    assert not any(value != value for values in lists.values() for value in values)
-    empty = answer_columns(any_model, [], True, ("cap",))
-    assert {len(values) for values in empty.values()} == {0}
+def as_polars(answers: pd.DataFrame) -> pl.DataFrame:
+    return pl.DataFrame({name: [None if pd.isna(x) else x for x in answers[name]] for name in answers})
 
 
-def test_schemes_are_checked() -> None:
-    assert check_schemes(None) == ()
-    assert check_schemes("cap") == ("cap",)
-    assert check_schemes(["plover", "cap", "plover"]) == ("plover", "cap")
+@pytest.mark.parametrize("kind", [pl.String(), pl.Categorical(), pl.Enum([PEACE, WAR, STRANGE, "", "!!!"])])
+def test_a_polars_frame_has_the_same_answers(any_model: stance.Model, kind: Any) -> None:
+    texts = [PEACE, None, *TEXTS]
+    rows = pl.DataFrame({"n": range(7), "text": pl.Series(texts, dtype=kind), "x": [[1], None] * 3 + [[]]})
+    answers = any_model.score(rows, probabilities=True, codes="cap", prefix="s_")
+    assert answers.select(rows.columns).equals(rows)
+    expected = scored(any_model, texts, probabilities=True, codes="cap", prefix="s_").drop(columns="text")
+    assert answers.drop(rows.columns).equals(as_polars(expected), null_equal=True)
+    lazily = any_model.score(rows.lazy(), probabilities=True, codes="cap", prefix="s_")
+    assert isinstance(lazily, pl.LazyFrame)
+    assert lazily.collect_schema() == answers.schema
+    assert lazily.collect().equals(answers)
+    assert (
+        lazily.filter(pl.col("s_known") == 0)
+        .select("n")
+        .collect()
+        .equals(answers.filter(pl.col("s_known") == 0).select("n"))
+    )
+    assert lazily.head(2).collect().equals(answers.head(2))
+
+
+def test_a_lazy_frame_is_scored_when_it_is_collected(tiny_model: stance.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = tiny_model.score(pl.LazyFrame({"text": [PEACE, WAR] * BATCH}))
+
+    def fails(self: Columns, texts: list[str | None]) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Columns, "answers", fails)
+    with pytest.raises((ZeroDivisionError, pl.exceptions.ComputeError), match=r"ZeroDivision|^$"):
+        frame.collect()
+
+
+def test_a_lazy_frame_warns_of_replaced_columns_once(tiny_model: stance.Model) -> None:
+    with pytest.warns(stance.StanceWarning, match=r"^the answers replace the columns 'tone' of the frame: ") as caught:
+        frame = tiny_model.score(pl.LazyFrame({"text": [PEACE], "tone": [1]}))
+    assert len(caught) == 1
+    assert frame.collect()["tone"].to_list() == [tiny_model.classify(PEACE).tone]
+    part = pl.DataFrame({"text": [PEACE], "tone": [1]})
+    assert _quietly(part, "text", Columns(tiny_model)).equals(frame.collect())  # here, not in a thread of polars
+
+
+@pytest.mark.parametrize("rows", [pl.DataFrame({"text": [1, 2]}), pl.LazyFrame({"text": [[PEACE]]})])
+def test_a_polars_column_that_holds_no_texts_is_told(tiny_model: stance.Model, rows: Any) -> None:
+    kind = rows.collect_schema()["text"]
+    with pytest.raises(stance.TableError) as caught:
+        tiny_model.score(rows)
+    assert str(caught.value) == (
+        f"column 'text': expected texts, but the column holds {kind}: name the right one with text=, or make it text"
+    )
+
+
+def test_a_polars_frame_without_rows_gets_the_columns(any_model: stance.Model) -> None:
+    answers = any_model.score(pl.DataFrame({"text": []}), codes="cap")
+    assert len(answers) == 0
+    assert answers.schema == {
+        "text": pl.Null(),
+        **any_model.score(pl.DataFrame({"text": [""]}), codes="cap").drop("text").schema,
+    }

@@ -114,7 +114,8 @@ def test_format_is_told_by_the_name(name: str | Path, kind: str) -> None:
 @pytest.mark.parametrize("name", ["a.xlsx", "a", "a.gz", "csv", "a.csv.zip", "a.parquet.gz"])
 def test_other_names_are_refused(name: str) -> None:
     assert message_of(lambda: table_format(name)) == (
-        f"{name}: expected a name that ends with .csv, .tsv, .jsonl, .ndjson, .parquet (or .gz after the text formats)"
+        f"{name}: expected a name that ends with .csv, .tsv, .jsonl, .ndjson, .parquet "
+        "(or .gz or .zst after the text formats)"
     )
 
 
