@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stance import taxonomy
     from stance.evaluation import Report, evaluate
     from stance.learning import train
+    from stance.summaries import summary
 
 __version__ = "0.1.0"
 
@@ -55,6 +56,7 @@ __all__ = [
     "evaluate",
     "load",
     "score",
+    "summary",
     "taxonomy",
     "train",
 ]
@@ -62,6 +64,7 @@ __all__ = [
 _LATE = {
     "Report": "stance.evaluation",
     "evaluate": "stance.evaluation",
+    "summary": "stance.summaries",
     "taxonomy": "stance.taxonomy",
     "train": "stance.learning",
 }

@@ -23,7 +23,7 @@ from stance.heads import DEFAULT_STRENGTH, MAX_TERMS, Fold, Taught, Trainer, Uns
 from stance.labelled import Labelled, Source, Targets
 from stance.model import Model
 from stance.parameters import Parameters, quantise
-from stance.taxonomy import TONES, TOPICS
+from stance.taxonomy import TONES, TOPICS, in_order_of
 
 __all__ = ["CrossValidation", "Teacher", "cross_validate", "fit", "folds_of", "train"]
 
@@ -298,8 +298,8 @@ def _usable(labelled: Labelled) -> Labelled:
 
 def _label_names(labelled: Labelled) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Give the topics and the tones, those of the codebook first and in its order."""
-    topics = _in_order({topic for row in labelled.topics or [] for topic in row}, [topic.name for topic in TOPICS])
-    tones = _in_order({tone for tone in labelled.tones or [] if tone is not None}, [tone.name for tone in TONES])
+    topics = tuple(in_order_of(TOPICS, {topic for row in labelled.topics or [] for topic in row}))
+    tones = tuple(in_order_of(TONES, {tone for tone in labelled.tones or [] if tone is not None}))
     for name in (*topics, *tones):
         if "\n" in name or any("\ud800" <= character <= "\udfff" for character in name):
             raise TrainingError(f"expected labels of one line and of whole characters, but got {shorten(repr(name))}")
@@ -311,10 +311,6 @@ def _label_names(labelled: Labelled) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if len(tones) == 1:
         _warn(f"the tone column has only the label {tones[0]!r}: every text will get it")
     return topics, tones
-
-
-def _in_order(names: set[str], codebook: list[str]) -> tuple[str, ...]:
-    return tuple(name for name in codebook if name in names) + tuple(sorted(names.difference(codebook)))
 
 
 def folds_of(labelled: Labelled, random_state: int) -> list[Fold]:

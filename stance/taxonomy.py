@@ -28,13 +28,13 @@ Where the sources disagree:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from stance.errors import LabelError, did_you_mean
 
-__all__ = ["GOLDSTEIN", "SCHEMES", "TONES", "TOPICS", "Tone", "Topic", "codes", "find"]
+__all__ = ["GOLDSTEIN", "SCHEMES", "TONES", "TOPICS", "Tone", "Topic", "codes", "find", "in_order_of"]
 
 SCHEMES = ("cap", "iptc", "plover", "cameo")
 """The schemes that `codes` knows."""
@@ -379,3 +379,22 @@ def find(label: str) -> Topic | Tone:
         return BY_NAME[label]
     except KeyError:
         raise LabelError(label, BY_NAME) from None
+
+
+def in_order_of(known: Sequence[Topic | Tone], names: Iterable[str]) -> list[str]:
+    """Order labels: those of the codebook first and in its order, then the others by name.
+
+    Parameters
+    ----------
+    known : sequence of Topic or Tone
+        `TOPICS` or `TONES`.
+    names : iterable of str
+
+    Examples
+    --------
+    >>> in_order_of(TOPICS, ["sport", "trade", "art", "security"])
+    ['security', 'trade', 'art', 'sport']
+    """
+    names = set(names)
+    first = [label.name for label in known if label.name in names]
+    return first + sorted(names.difference(first))

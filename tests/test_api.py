@@ -40,6 +40,7 @@ PUBLIC = [
     "evaluate",
     "load",
     "score",
+    "summary",
     "taxonomy",
     "train",
 ]

@@ -43,6 +43,7 @@ ORDER = (
     "heads",
     "evaluation",
     "learning",
+    "summaries",
     "api",
     "__init__",
     "cli",
