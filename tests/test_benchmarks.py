@@ -16,7 +16,7 @@ import pytest
 from scipy.special import expit
 
 import stance
-from benchmarks import accuracy, publish, retraining, speed, training
+from benchmarks import accuracy, publish, retraining, speed, throughput, training
 from benchmarks.publish import replace_block, shown
 from benchmarks.texts import made_texts, pool_texts
 from stance.labelled import Labelled
@@ -35,6 +35,7 @@ MODULES = (
     "speed",
     "systems",
     "texts",
+    "throughput",
     "timing",
     "training",
 )
@@ -69,6 +70,27 @@ def test_the_readme_shows_the_measured_speed() -> None:
             assert number(peer_figure) == pytest.approx(row["peer_figure"], rel=0.01, abs=0.006)
             assert number(ratio) == pytest.approx(row["ratio"], rel=0.01, abs=0.006)
     assert table == speed.block(results)
+
+
+def test_the_page_on_scale_shows_the_measured_throughput() -> None:
+    results = publish.read_results()["throughput"]
+    assert block_of_the_readme("throughput", "docs/scale.md") == throughput.block(results)
+    rates = {row["what"]: row["per_second"] for row in results["systems"]}
+    assert rates["`stance score`, parquet"] > 100_000
+    assert rates["`stance score`, csv"] > 60_000
+    peaks = [row["peak"] for row in [*results["systems"], *results["growth"]] if "peak" in row]
+    assert max(peaks) < 300
+    assert results["growth"][-1]["megabytes"] > 5000
+    assert [row["rows"] for row in results["growth"]] == list(throughput.SIZES)
+
+
+def test_the_command_is_timed_on_ever_more_rows(tmp_path: Path) -> None:
+    rows = throughput.growth(["Troops shelled the town.", "Talks began."], 10_000, tmp_path)
+    assert [row["rows"] for row in rows] == [1000, 10_000]
+    assert all(row["per_second"] > 0 and 10 < row["peak"] < 300 for row in rows)
+    assert len(pd.read_parquet(tmp_path / "out.parquet")) == 10_000
+    throughput.draw_growth(rows, tmp_path / "chart.svg")
+    assert "peak memory, MB" in (tmp_path / "chart.svg").read_text("utf-8")
 
 
 def test_the_readme_shows_the_measured_training() -> None:
