@@ -103,6 +103,8 @@ def score_files(source: str, output: str, job: Job) -> None:
                     raise
                 outputs.write_bad(number, [BadRow(error.line or 0, str(error), "")])
                 job.tell(f"warning: {error}")
+    if outputs.n_bad:
+        job.tell(f"warning: {job.errors} names {outputs.n_bad:,} that could not be read")
 
 
 class _Progress:

@@ -40,10 +40,16 @@ class Outputs:
         The files that are read and written.
     errors : str or None
         The CSV file for rows that could not be read.
+
+    Attributes
+    ----------
+    n_bad : int
+        How many rows that file holds, when all is done.
     """
 
     def __init__(self, pairs: Sequence[tuple[str, str]], errors: str | None) -> None:
         self.pairs = pairs
+        self.n_bad = 0
         self._errors = None if errors is None else RowWriter(errors, ERROR_COLUMNS)
         self._files = ExitStack()
 
@@ -96,6 +102,7 @@ class Outputs:
         """Write down rows that could not be read."""
         if self._errors is not None:
             self._errors.write([_error(self.pairs[number][0], row) for row in bad])
+            self.n_bad += len(bad)
 
 
 class KeptOutputs(Outputs):
@@ -150,7 +157,9 @@ class KeptOutputs(Outputs):
             with self._errors:
                 for file in sorted(self._folder.glob("*.errors.csv")):
                     with Table(file) as table:
-                        self._errors.write([row.values for row in table])
+                        rows = [row.values for row in table]
+                    self._errors.write(rows)
+                    self.n_bad += len(rows)
         shutil.rmtree(self._folder)
 
     def has(self, number: int) -> bool:

@@ -550,7 +550,8 @@ def test_score_of_a_folder_with_bad_rows(run: Run, tmp_path: Path) -> None:
     (tmp_path / "in" / "a.csv").write_text(f"n:text\n1:{WAR}\n2\n", encoding="utf-8")
     out, errors = tmp_path / "out", tmp_path / "errors.csv"
     options = ["--delimiter", ":", "--errors", errors, "--resume"]
-    assert run("score", tmp_path / "in", out, *options) == (0, "", "")
+    told = f"stance: warning: {errors} names 1 that could not be read\n"
+    assert run("score", tmp_path / "in", out, *options) == (0, "", told)
     assert (out / "a.csv").read_text("utf-8").startswith(f"n,text,{','.join(ANSWERS)}\n1,{WAR},security,tense,")
     assert errors.read_text("utf-8").startswith(
         f'file,line,error,row\n{tmp_path / "in" / "a.csv"},3,"expected 2 fields'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import random
@@ -241,7 +242,8 @@ BAD = b'n,text\n1,"two\nlines"\n2,a,b\n3,caf\xe9\n4,"open\n5,sound\n6,"a"b\n\n7,
 def test_bad_rows_of_csv_are_written_down_and_the_others_scored(score: Score, tmp_path: Path, resume: bool) -> None:
     source, out, errors = tmp_path / "in.csv", tmp_path / "out.csv", tmp_path / "errors.csv"
     source.write_bytes(BAD)
-    score(source, out, errors=str(errors), resume=resume)
+    told = score(source, out, errors=str(errors), resume=resume)
+    assert told == [f"warning: {errors} names 6 that could not be read"]
     assert read(out)["n"].tolist() == [1, 5, 7]
     assert read(out)["text"].tolist() == ["two\nlines", "sound", "x\ny"]
     found = read(errors)
@@ -302,7 +304,10 @@ def test_a_file_that_cannot_be_read_is_written_down_and_the_others_scored(
     (error,) = read(tmp_path / "errors.csv").to_dict("records")
     assert error["file"] == str(folder / "a0.parquet")
     assert error["error"].startswith(f"{folder / 'a0.parquet'}: cannot be read as Parquet: ")
-    assert told == [f"warning: {error['error']}"]
+    assert told == [
+        f"warning: {error['error']}",
+        f"warning: {tmp_path / 'errors.csv'} names 1 that could not be read",
+    ]
 
 
 def test_a_row_without_end_spoils_its_own_line_alone(
@@ -410,6 +415,21 @@ def test_a_folder_of_that_name_that_is_no_jobs_is_left_as_it_is(score: Score, tm
         score(tmp_path / "none.csv", tmp_path / "x.csv", resume=True)
     with pytest.raises(TableError, match=r"in\.csv/x\.csv\.partial: cannot be written: Not a directory$"):
         score(source, source / "x.csv", resume=True)
+
+
+def test_a_full_disk_at_the_end_loses_nothing(score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: Path, target: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    source, out = write(rows(3000), tmp_path / "in.csv"), tmp_path / "out.csv"
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", fails)
+        with pytest.raises(TableError, match=r"out\.csv: cannot be written: No space left on device$"):
+            score(source, out, resume=True)
+    assert not out.exists()
+    monkeypatch.setattr(Columns, "answers", None)  # nothing is scored again
+    score(source, out, resume=True)
+    assert len(read(out)) == 3000
 
 
 def test_what_was_piped_cannot_be_continued(score: Score, tmp_path: Path) -> None:
