@@ -24,6 +24,7 @@ from benchmarks.publish import conditions, conditions_line, publish, rounded, sh
 from benchmarks.systems import RICH, SKLEARN, fasttext_line, trained_fasttext
 from benchmarks.texts import CORPORA, pool_texts
 from benchmarks.timing import median_seconds
+from stance.columns import BATCH
 from stance.labelled import Labelled
 from stance.learning import fit
 from stance.parallel import in_order
@@ -31,7 +32,6 @@ from training.rows import ROOT
 
 PAGE = ROOT / "docs" / "scale.md"
 CHART = ROOT / "docs" / "scale.svg"
-BATCH = 8192
 SETTINGS = {"epoch": 5, "dim": 100, "wordNgrams": 2, "minn": 3, "maxn": 5, "bucket": 500_000, "thread": 2}
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 25_000_000)
 COST_ROWS, REPEATS = 10_000, 5

@@ -72,19 +72,12 @@ def _run(options: argparse.Namespace) -> int:
     except MemoryError:
         return _complain("out of memory: score a table in parts, or train on fewer rows")
     except KeyboardInterrupt:
-        _tell(
-            "interrupted, the same command goes on from here"
-            if _resumes(options)
-            else "interrupted, no file was written"
-        )
+        resumes = getattr(options, "resume", False)
+        _tell(f"interrupted, {'the same command goes on from here' if resumes else 'no file was written'}")
         return 130
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0
-
-
-def _resumes(options: argparse.Namespace) -> bool:
-    return bool(getattr(options, "resume", False))
 
 
 # Commands ------------------------------------------------------------------------------------------------------------

@@ -20,10 +20,12 @@ from stance.taxonomy import codes as codes_of
 if TYPE_CHECKING:
     from stance.model import Model
 
-__all__ = ["Column", "Columns", "check_schemes", "no_texts", "plain"]
+__all__ = ["BATCH", "Column", "Columns", "check_schemes", "no_texts", "plain"]
 
 Column = NDArray[Any]
 """Of float64, NaN where there is no answer; or of str, None where there is none."""
+BATCH = 8192
+"""The most rows of a table in memory that are scored at a time."""
 TEXTS = frozenset({"topics", "tone", *SCHEMES})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stance.arrow import scored, scored_schema
+from stance.arrow import check_texts, scored, with_answers
 from stance.columns import Columns, plain
 from stance.errors import TableError, listed, place
 from stance.outputs import Batch, KeptOutputs, Outputs
@@ -187,22 +187,29 @@ def _score_file(number: int, outputs: Outputs, job: Job, advance: Callable[[Tabl
         if to_parquet and table.kind == "jsonl" and job.resume:
             message = "the types of its columns are known at its end alone: with --resume write JSONL, not Parquet"
             raise TableError(message, path)
-        n_rows, schema = ROWS, _schema(table, job.columns.kinds) if to_parquet else None
+        n_rows, schema = ROWS, with_answers(_schema(table), job.columns) if to_parquet else None
         answer: Callable[[Batch], Batch] = partial(_answered_rows, job=job, path=table.path)
         batches = _row_batches(table, bad)
         if to_parquet and table.kind == "parquet":
-            n_rows, schema = ARROW_ROWS, scored_schema(table.schema, str(job.text), job.columns)
+            check_texts(table.schema, str(job.text))
+            n_rows = ARROW_ROWS
             answer, batches = partial(_answered_columns, job=job), map(Batch, table.record_batches(ARROW_ROWS))
         columns = table.columns + [name for name in job.columns.kinds if name not in table.columns]
         per_part = PART_ROWS // n_rows
         rest = islice(batches, outputs.n_parts(number) * per_part, None)
         outputs.write(
             number,
-            in_order(answer, rest),
+            _counted(in_order(answer, rest), partial(advance, table)),
             partial(RowWriter, columns=columns, kind=job.kind, schema=schema),
             per_part,
-            partial(advance, table),
         )
+
+
+def _counted(batches: Iterator[Batch], advance: Callable[[int], None]) -> Iterator[Batch]:
+    """Give batches, and count the rows of each when the next is asked for."""
+    for batch in batches:
+        yield batch
+        advance(len(batch.rows))
 
 
 def _text_column(job: Job, table: Table) -> str:
@@ -253,11 +260,9 @@ def _text(row: Row, column: str, path: str, tell: Callable[[str], None]) -> str 
     return None
 
 
-def _schema(table: Table, added: Mapping[str, type]) -> Any:
-    """Give the types of the output as a Parquet file: those of the input where it has any, and those of the answers."""
-    pa = import_arrow()
-    types = {name: pa.string() for name in table.columns if table.kind == "csv"}
+def _schema(table: Table) -> Any:
+    """Give the types of the input as a Parquet file would have them, as far as they are known."""
     if table.schema is not None:
-        types = dict(zip(table.schema.names, table.schema.types, strict=True))
-    types.update({name: pa.string() if kind is str else pa.float64() for name, kind in added.items()})
-    return pa.schema(list(types.items()))
+        return table.schema
+    pa = import_arrow()
+    return pa.schema([(name, pa.string()) for name in table.columns if table.kind == "csv"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stance.columns import Column, Columns, no_texts, plain
+from stance.columns import BATCH, Column, Columns, no_texts, plain
 from stance.errors import StanceWarning
 from stance.parallel import in_order, shown
 from stance.table import is_missing
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["BATCH", "score_lazy", "score_pandas", "score_polars"]
-
-BATCH = 8192
-"""The most rows that are scored at a time."""
+__all__ = ["score_lazy", "score_pandas", "score_polars"]
 
 
 def score_pandas(frame: pd.DataFrame, text: str, columns: Columns, progress: bool | None) -> pd.DataFrame:
@@ -52,7 +49,6 @@ def score_lazy(frame: pl.LazyFrame, text: str, columns: Columns, progress: bool 
     """Score a lazy frame of polars when it is collected."""
     schema = frame.collect_schema()
     types = {**schema, **_polars_types(schema, text, columns)}
-
     return frame.map_batches(
         partial(_quietly, text=text, columns=columns), schema=types, slice_pushdown=True, streamable=True
     )

@@ -69,14 +69,7 @@ class Outputs:
         """Give how many parts of a file have been finished."""
         return 0
 
-    def write(
-        self,
-        number: int,
-        batches: Iterator[Batch],
-        writer: Callable[..., RowWriter],
-        per_part: int,
-        advance: Callable[[int], None],
-    ) -> None:
+    def write(self, number: int, batches: Iterator[Batch], writer: Callable[..., RowWriter], per_part: int) -> None:
         """Write what is left of a file.
 
         Parameters
@@ -89,14 +82,11 @@ class Outputs:
             Gives a writer for a path, and whether to write a header.
         per_part : int
             Batches of a part.
-        advance : callable
-            Takes the number of rows after each batch.
         """
         with writer(self.pairs[number][1]) as file:
             for batch in batches:
                 file.write(batch.rows)
                 self.write_bad(number, batch.bad)
-                advance(len(batch.rows))
 
     def write_bad(self, number: int, bad: Sequence[BadRow]) -> None:
         """Write down rows that could not be read."""
@@ -170,14 +160,7 @@ class KeptOutputs(Outputs):
         """Give how many parts of a file have been finished."""
         return next(part for part in count() if not self._part(number, part).exists())
 
-    def write(
-        self,
-        number: int,
-        batches: Iterator[Batch],
-        writer: Callable[..., RowWriter],
-        per_part: int,
-        advance: Callable[[int], None],
-    ) -> None:
+    def write(self, number: int, batches: Iterator[Batch], writer: Callable[..., RowWriter], per_part: int) -> None:
         """Write what is left of a file, part by part, and join all parts."""
         part = self.n_parts(number)
         while (first := next(batches, None)) is not None or part == 0:
@@ -186,7 +169,6 @@ class KeptOutputs(Outputs):
                 for batch in chain([first] if first is not None else [], islice(batches, per_part - 1)):
                     file.write(batch.rows)
                     bad += batch.bad
-                    advance(len(batch.rows))
                 self._write_bad(number, f"{part:06}", bad)  # before the part, which says that both are there
             part += 1
         self._join(number)

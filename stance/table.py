@@ -308,10 +308,7 @@ class Table:
                 if complaint is None:
                     yield Row(lines.number, dict(zip(header, fields, strict=True)))
                     continue
-            if self._bad is None:
-                raise complaint
-            message = str(complaint).removeprefix(place(self.path, lines.number))
-            self._bad(BadRow(lines.number, message, "".join(lines.taken)))
+            self._reject(complaint, lines.number, "".join(lines.taken))
 
     def _wrong_fields(
         self, fields: list[str], header: list[str], delimiter: str, lines: _Numbered
@@ -366,9 +363,13 @@ class Table:
             else:
                 yield Row(number, values)
                 continue
-            if self._bad is None:
-                raise complaint
-            self._bad(BadRow(number, str(complaint).removeprefix(place(self.path, number)), line))
+            self._reject(complaint, number, line)
+
+    def _reject(self, complaint: TableError, line: int, row: str) -> None:
+        """Hand over a bad row, or raise what is wrong with it where nobody takes it."""
+        if self._bad is None:
+            raise complaint
+        self._bad(BadRow(line, str(complaint).removeprefix(place(self.path, line)), row))
 
 
 class _Numbered:

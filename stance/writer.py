@@ -87,7 +87,6 @@ class RowWriter:
         self._files = contextlib.ExitStack()
         self._parquet: Any = None
         self._gathered: list[pa.RecordBatch] = []
-        self._behind = ThreadPoolExecutor(1)
         self._writing: Future[None] | None = None
 
     def __enter__(self) -> RowWriter:
@@ -106,6 +105,7 @@ class RowWriter:
             file = self._files.enter_context(pa.CompressedOutputStream(_LeftOpen(file), "zstd"))
         self._file = file
         if self.kind == "parquet":
+            self._behind = ThreadPoolExecutor(1)
             self._files.push(self._end_parquet)
         else:
             self._text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")

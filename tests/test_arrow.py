@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import stance
-from stance.arrow import BATCH
+from stance.columns import BATCH
 
 PEACE = "The two governments signed a peace treaty and opened talks on trade."
 WAR = "Rebels shelled the town and the army fired missiles at the port."

@@ -107,6 +107,13 @@ def test_every_format_keeps_its_rows(
     assert names(tmp_path) == [f"in.{ending}", f"out.{ending}"]
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_replaced_column_is_told_once(score: Score, tmp_path: Path, ending: str) -> None:
+    source, out = write(rows(3).assign(tone="old"), tmp_path / f"in.{ending}"), tmp_path / f"out.{ending}"
+    assert score(source, out) == [f"warning: {source}: the answers replace the columns tone: keep both with --prefix"]
+    assert list(read(out)) == ["n", "text", "x", "tone", "topics", "tone_score", "known"]
+
+
 @pytest.mark.parametrize("ending", FORMATS)
 def test_a_table_without_rows_gets_the_columns(score: Score, tmp_path: Path, ending: str) -> None:
     if ending.startswith("jsonl"):

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import stance
-from stance.columns import Columns
-from stance.frame import BATCH, _quietly
+from stance.columns import BATCH, Columns
+from stance.frame import _quietly
 from stance.taxonomy import codes
 
 PEACE = "The two governments signed a peace treaty and opened talks on trade."
