@@ -7,6 +7,7 @@ scikit-learn and joblib, and by fastText in a loop, and the time that scoring al
 from __future__ import annotations
 
 import argparse
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from typing import Any
 
 import joblib
 import pandas as pd
+import psutil
 
 import stance
 from benchmarks.publish import conditions, conditions_line, publish, rounded, shown
@@ -35,6 +37,8 @@ CHART = ROOT / "docs" / "scale.svg"
 SETTINGS = {"epoch": 5, "dim": 100, "wordNgrams": 2, "minn": 3, "maxn": 5, "bucket": 500_000, "thread": 2}
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 25_000_000)
 COST_ROWS, REPEATS = 10_000, 5
+LOOK_EVERY = 0.1
+"""Seconds between two looks at the memory."""
 SLOW_ROWS = 20_000
 """For what is so slow that fewer rows are enough."""
 
@@ -66,13 +70,15 @@ def compared(texts: list[str], n_rows: int, folder: Path) -> dict[str, Any]:
     frame = table(texts, n_rows)
     frame.to_parquet(folder / "in.parquet", row_group_size=100_000)
     frame.to_csv(folder / "in.csv", index=False)
+    frame.to_json(folder / "in.jsonl", orient="records", lines=True)
     some = folder / "some.parquet"
     frame.head(SLOW_ROWS).to_parquet(some)
     kernel = kernel_seconds(frame["text"].tolist())
     rows = []
-    for ending in ("parquet", "csv"):
-        seconds, peak = command(folder / f"in.{ending}", folder / f"out.{ending}")
-        rows.append(_figures(f"`stance score`, {ending}", n_rows, seconds, peak))
+    for source, output in (("parquet", "parquet"), ("csv", "csv"), ("jsonl", "jsonl"), ("csv", "parquet")):
+        seconds, peak = command(folder / f"in.{source}", folder / f"out.{output}")
+        what = source if source == output else f"{source} to {output}"
+        rows.append(_figures(f"`stance score`, {what}", n_rows, seconds, peak))
         print(rows[-1], file=sys.stderr)
     for name, job in ((f"pandas, {SKLEARN}, joblib", by_sklearn), (f"pandas, {RICH} in a loop", by_fasttext)):
         seconds = job(some, folder / "out.parquet", texts)
@@ -151,17 +157,30 @@ def write_large(texts: list[str], n_rows: int, path: Path) -> None:
 
 
 def command(source: Path, output: Path) -> tuple[float, float]:
-    """Run ``stance score``, and give the seconds and the peak memory in MB."""
-    code = (
-        "import resource, subprocess, sys\n"
-        "done = subprocess.run(sys.argv[1:], check=True)\n"
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
-    arguments = [sys.executable, "-m", "stance", "score", str(source), str(output)]
+    """Run ``stance score``, and give the seconds and the peak memory in MB of all its processes together."""
     begin = time.perf_counter()
-    run = subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True)
+    running = psutil.Popen(
+        [sys.executable, "-m", "stance", "score", str(source), str(output)], stderr=subprocess.DEVNULL
+    )
+    peak = 0
+    while True:
+        try:
+            code = running.wait(timeout=LOOK_EVERY)
+            break
+        except psutil.TimeoutExpired:
+            peak = max(peak, _memory(running))
     seconds = time.perf_counter() - begin
-    return seconds, int(run.stdout) / 1e3
+    assert code == 0, f"stance score {source} ended with {code}"
+    return seconds, peak / 1e6
+
+
+def _memory(process: psutil.Process) -> int:
+    """Give the bytes that a process and those it started hold; what several share counts once."""
+    total = 0
+    for one in [process, *process.children(recursive=True)]:
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            total += one.memory_full_info().pss
+    return total
 
 
 def kernel_seconds(texts: list[str], n_threads: int | None = None) -> float:

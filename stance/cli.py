@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import stance
 from stance.errors import StanceError, StanceWarning, TableError
-from stance.table import BOMS, STANDARD, unknown_encoding
+from stance.formats import STANDARD
+from stance.table import BOMS, unknown_encoding
 
 if TYPE_CHECKING:
     from stance.model import Model

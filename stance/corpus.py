@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from stance.answering import Answered, Task, Workers
 from stance.arrow import check_texts, scored, with_answers
-from stance.columns import Columns, plain
-from stance.errors import TableError, listed, place
+from stance.columns import Columns
+from stance.errors import TableError, listed
+from stance.formats import STANDARD, import_arrow, table_format
+from stance.lines import BadRow
 from stance.outputs import Batch, KeptOutputs, Outputs
 from stance.parallel import in_order
-from stance.table import STANDARD, BadRow, Row, Table, import_arrow, is_missing, table_format
-from stance.writer import RowWriter
+from stance.table import Table, rows_of_batch
+from stance.writer import RowWriter, TextFormat
 
 __all__ = ["Job", "score_files"]
 
-ROWS, ARROW_ROWS = 1024, 4096
-"""Rows of a batch: read one by one, and as columns."""
+BLOCK_ROWS, ARROW_ROWS = 1024, 4096
+"""Rows of a batch: lines of text, and columns."""
 PART_ROWS = 1 << 18
 """So many rows are written to a file of their own where the work may be continued."""
 USUAL_NAMES = ("text", "body", "content", "paragraph", "sentence", "article", "message")
@@ -66,7 +68,7 @@ class Job:
         columns = self.columns
         options = {"probabilities": columns.probabilities, "codes": columns.schemes, "prefix": columns.prefix}
         reading = {"text": self.text, "encoding": self.encoding, "delimiter": self.delimiter, "errors": self.errors}
-        return {"model": columns.model.digest, **options, **reading, "rows": [ROWS, ARROW_ROWS, PART_ROWS]}
+        return {"model": columns.model.digest, **options, **reading}
 
 
 def score_files(source: str, output: str, job: Job) -> None:
@@ -90,14 +92,14 @@ def score_files(source: str, output: str, job: Job) -> None:
         outputs: Outputs = KeptOutputs(pairs, output, job.errors, job.facts())
     else:
         outputs = Outputs(pairs, job.errors)
-    with outputs, _Progress([path for path, _ in pairs]) as progress:
+    with Workers(job.columns) as workers, outputs, _Progress([path for path, _ in pairs]) as progress:
         for number, (_, out) in enumerate(pairs):
             if outputs.has(number):
                 continue
             try:
                 if out != output:
                     Path(out).parent.mkdir(parents=True, exist_ok=True)
-                _score_file(number, outputs, job, partial(progress.advance, number))
+                _score_file(number, outputs, job, workers, partial(progress.advance, number))
             except TableError as error:
                 if job.errors is None or len(pairs) == 1:
                     raise
@@ -173,43 +175,68 @@ def _is_table(path: Path) -> bool:
         return False
 
 
-def _score_file(number: int, outputs: Outputs, job: Job, advance: Callable[[Table, int], None]) -> None:
+def _score_file(
+    number: int, outputs: Outputs, job: Job, workers: Workers, advance: Callable[[Table, int], None]
+) -> None:
     path, out = outputs.pairs[number]
-    bad: list[BadRow] = []
-    with Table(path, job.encoding, job.delimiter, bad.append if job.errors else None) as table:
-        job = replace(job, text=_text_column(job, table))
+    with Table(path, job.encoding, job.delimiter, job.errors is not None) as table:
+        text = _text_column(job, table)
         replaced = [name for name in job.columns.kinds if name in table.columns]
         if replaced:
             job.tell(
                 f"warning: {table.path}: the answers replace the columns {listed(replaced)}: keep both with --prefix"
             )
-        to_parquet = out != STANDARD and table_format(out) == "parquet"
-        if to_parquet and table.kind == "jsonl" and job.resume:
+        columns = table.columns + [name for name in job.columns.kinds if name not in table.columns]
+        kind = job.kind if out == STANDARD else table_format(out)
+        if kind == "parquet" and table.kind == "jsonl" and job.resume:
             message = "the types of its columns are known at its end alone: with --resume write JSONL, not Parquet"
             raise TableError(message, path)
-        n_rows, schema = ROWS, with_answers(_schema(table), job.columns) if to_parquet else None
-        answer: Callable[[Batch], Batch] = partial(_answered_rows, job=job, path=table.path)
-        batches = _row_batches(table, bad)
-        if to_parquet and table.kind == "parquet":
-            check_texts(table.schema, str(job.text))
-            n_rows = ARROW_ROWS
-            answer, batches = partial(_answered_columns, job=job), map(Batch, table.record_batches(ARROW_ROWS))
-        columns = table.columns + [name for name in job.columns.kinds if name not in table.columns]
-        per_part = PART_ROWS // n_rows
-        rest = islice(batches, outputs.n_parts(number) * per_part, None)
+        schema = with_answers(_schema(table), job.columns) if kind == "parquet" else None
+        output = None if kind == "parquet" else TextFormat(out, kind, columns)
+        begin = outputs.begin(number)
+        if table.kind != "parquet":
+            task = Task(table.layout, text, job.errors is not None, output)
+            per_part = PART_ROWS // BLOCK_ROWS
+            batches = _answered_blocks(workers.answered(table.blocks(BLOCK_ROWS, begin), task), job.tell)
+        else:
+            check_texts(table.schema, text)
+            per_part = PART_ROWS // ARROW_ROWS
+            batches = _answered_batches(table, text, job.columns, output, begin)
         outputs.write(
             number,
-            _counted(in_order(answer, rest), partial(advance, table)),
+            _counted(batches, partial(advance, table)),
             partial(RowWriter, columns=columns, kind=job.kind, schema=schema),
             per_part,
         )
+
+
+def _answered_blocks(blocks: Iterator[Answered], tell: Callable[[str], None]) -> Iterator[Batch]:
+    """Give what blocks of lines became, and tell what is to be known of it."""
+    for block in blocks:
+        for note in block.notes:
+            tell(note)
+        if block.batch.rows is not None:
+            yield block.batch
+        if block.error is not None:
+            raise block.error
+
+
+def _answered_batches(
+    table: Table, text: str, columns: Columns, output: TextFormat | None, begin: int
+) -> Iterator[Batch]:
+    """Score a Parquet file as columns, from some row on, in threads."""
+    batches = table.record_batches(ARROW_ROWS if output is None else BLOCK_ROWS, begin)
+    for batch in in_order(partial(scored, text=text, columns=columns), batches):
+        rows = batch if output is None else output.encoded(rows_of_batch(batch, begin, table.path))
+        begin += len(batch)
+        yield Batch(rows, len(batch), begin)
 
 
 def _counted(batches: Iterator[Batch], advance: Callable[[int], None]) -> Iterator[Batch]:
     """Give batches, and count the rows of each when the next is asked for."""
     for batch in batches:
         yield batch
-        advance(len(batch.rows))
+        advance(batch.n_rows)
 
 
 def _text_column(job: Job, table: Table) -> str:
@@ -222,42 +249,6 @@ def _text_column(job: Job, table: Table) -> str:
             return usual[0]
     table.require(text, "--text")
     return text
-
-
-def _row_batches(table: Table, bad: list[BadRow]) -> Iterator[Batch]:
-    """Give rows in batches, with the bad ones that were met meanwhile."""
-    rows: list[Row] = []
-    for row in table:
-        rows.append(row)
-        if len(rows) == ROWS:
-            yield Batch(rows, bad.copy())
-            bad.clear()
-            rows = []
-    if rows or bad:
-        yield Batch(rows, bad.copy())
-
-
-def _answered_rows(batch: Batch, job: Job, path: str) -> Batch:
-    texts = [_text(row, str(job.text), path, job.tell) for row in batch.rows]
-    answers = job.columns.answers(texts)
-    for row, values in zip(batch.rows, zip(*map(plain, answers.values()), strict=True), strict=True):
-        row.values.update(zip(answers, values, strict=True))
-    return Batch([row.values for row in batch.rows], batch.bad)
-
-
-def _answered_columns(batch: Batch, job: Job) -> Batch:
-    return Batch(scored(batch.rows, str(job.text), job.columns))
-
-
-def _text(row: Row, column: str, path: str, tell: Callable[[str], None]) -> str | None:
-    """Give the text of a row, None where it is missing; what is no text counts as missing, with a warning."""
-    value = row.values.get(column)
-    if isinstance(value, str):
-        return value
-    if not is_missing(value):
-        where = place(path, row.line, column)
-        tell(f"warning: {where}expected a text, but got {type(value).__name__}: it counts as missing")
-    return None
 
 
 def _schema(table: Table) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from stance.compiled import scorer
 from stance.errors import LabelError
 from stance.pooling import pooled
@@ -82,6 +84,11 @@ class Model:
     def card(self) -> Mapping[str, Any]:
         """What the model was trained on and how well it does."""
         return self._contents.card
+
+    @property
+    def path(self) -> str | None:
+        """The file that the model was loaded from; None where it was trained or came from another process."""
+        return None if isinstance(self._contents.data, bytes) else os.path.abspath(self._contents.path)
 
     @property
     def digest(self) -> str:

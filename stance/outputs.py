@@ -14,7 +14,9 @@ from typing import Any
 
 from stance.errors import TableError
 from stance.files import replacing
-from stance.table import STANDARD, BadRow, Table, import_arrow, table_format
+from stance.formats import STANDARD, import_arrow, table_format
+from stance.lines import BadRow
+from stance.table import Table
 from stance.writer import RowWriter
 
 __all__ = ["Batch", "KeptOutputs", "Outputs"]
@@ -25,9 +27,21 @@ JOB = "job.json"
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Rows, a list of them or a record batch, and those before the next batch that could not be read."""
+    """Rows that have been scored, in a form that `RowWriter` takes.
+
+    Attributes
+    ----------
+    rows
+    n_rows : int
+    end : int
+        Where the next batch begins: the number of its first line, or row.
+    bad : list of BadRow
+        Rows among them that could not be read.
+    """
 
     rows: Any
+    n_rows: int
+    end: int
     bad: list[BadRow] = field(default_factory=list)
 
 
@@ -65,8 +79,8 @@ class Outputs:
         """Say whether a file has been finished."""
         return False
 
-    def n_parts(self, number: int) -> int:
-        """Give how many parts of a file have been finished."""
+    def begin(self, number: int) -> int:
+        """Give where to go on with a file: the `end` of its last batch that has been written, or 0."""
         return 0
 
     def write(self, number: int, batches: Iterator[Batch], writer: Callable[..., RowWriter], per_part: int) -> None:
@@ -156,20 +170,25 @@ class KeptOutputs(Outputs):
         """Say whether a file has been finished."""
         return self._path(number, "done").exists()
 
-    def n_parts(self, number: int) -> int:
-        """Give how many parts of a file have been finished."""
-        return next(part for part in count() if not self._part(number, part).exists())
+    def begin(self, number: int) -> int:
+        """Give where to go on with a file."""
+        n_parts = self._n_parts(number)
+        return int(self._end(number, n_parts - 1).read_text()) if n_parts else 0
 
     def write(self, number: int, batches: Iterator[Batch], writer: Callable[..., RowWriter], per_part: int) -> None:
         """Write what is left of a file, part by part, and join all parts."""
-        part = self.n_parts(number)
+        part = self._n_parts(number)
         while (first := next(batches, None)) is not None or part == 0:
             bad: list[BadRow] = []
+            end = 0
             with writer(str(self._part(number, part)), header=part == 0) as file:
                 for batch in chain([first] if first is not None else [], islice(batches, per_part - 1)):
                     file.write(batch.rows)
                     bad += batch.bad
-                self._write_bad(number, f"{part:06}", bad)  # before the part, which says that both are there
+                    end = batch.end
+                # Before the part, which says that all three are there.
+                self._write_bad(number, f"{part:06}", bad)
+                self._end(number, part).write_text(str(end))
             part += 1
         self._join(number)
 
@@ -184,7 +203,7 @@ class KeptOutputs(Outputs):
 
     def _join(self, number: int) -> None:
         out = self.pairs[number][1]
-        parts = [self._part(number, part) for part in range(self.n_parts(number))]
+        parts = [self._part(number, part) for part in range(self._n_parts(number))]
         joined = self._path(number, "joined")
         try:
             with replacing(joined) as file:
@@ -200,6 +219,12 @@ class KeptOutputs(Outputs):
         self._path(number, "done").touch()
         for part in parts:
             part.unlink()
+
+    def _n_parts(self, number: int) -> int:
+        return next(part for part in count() if not self._part(number, part).exists())
+
+    def _end(self, number: int, part: int) -> Path:
+        return self._path(number, f"{part:06}.end")
 
     def _part(self, number: int, part: int) -> Path:
         # Named as the output is, so that its format and compression are the same.
@@ -226,7 +251,9 @@ def _error(path: str, bad: BadRow) -> dict[str, Any]:
 def _join_parquet(parts: Sequence[Path], file: Any) -> None:
     """Write the row groups of Parquet files to one."""
     parquet = import_arrow().parquet
-    with parquet.ParquetFile(parts[0]) as first, parquet.ParquetWriter(file, first.schema_arrow) as writer:
+    with parquet.ParquetFile(parts[0]) as first:
+        schema = first.schema_arrow
+    with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
         for part in parts:
             with parquet.ParquetFile(part) as source:
                 for group in range(source.num_row_groups):

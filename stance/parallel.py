@@ -1,32 +1,55 @@
-"""Doing work in threads, in order and with bounded memory."""
+"""Doing work in threads, or in the processes of `stance.processes`, in order and with bounded memory."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
 
 from tqdm import tqdm
 
-__all__ = ["in_order", "n_cores", "shown"]
+__all__ = ["Pending", "Pool", "in_order", "n_cores", "shown"]
 
 Item = TypeVar("Item")
 Part = TypeVar("Part", bound=Sized)
 Result = TypeVar("Result")
+Given = TypeVar("Given", covariant=True)
 
 
-def in_order(work: Callable[[Item], Result], items: Iterable[Item], n_threads: int | None = None) -> Iterator[Result]:
+class Pending(Protocol[Given]):
+    """Work that has been handed over, as `concurrent.futures.Future`."""
+
+    def result(self) -> Given:
+        """Wait for its result, or raise what it raised."""
+
+    def cancel(self) -> bool:
+        """Say that nobody will ask for it."""
+
+
+class Pool(Protocol):
+    """What works, as `concurrent.futures.Executor`."""
+
+    def submit(self, work: Callable[[Item], Result], item: Item, /) -> Pending[Result]:
+        """Hand over work."""
+
+
+def in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], n_threads: int | None = None, pool: Pool | None = None
+) -> Iterator[Result]:
     """Apply a function to items in threads, and give the results in the order of the items.
 
     Parameters
     ----------
     work : callable
     items : iterable
-        Taken as they are needed: no more than two for each thread are ahead of what was given.
+        Taken as they are needed: no more than two for each core are ahead of what was given. Where it fails, the
+        results of the items before come first.
     n_threads : int, optional
         By default one a core.
+    pool : Pool, optional
+        What works in the place of threads.
 
     Examples
     --------
@@ -34,18 +57,32 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], n_threads: i
     ['A', 'B', 'C']
     """
     n_threads = n_threads or n_cores()
-    waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(n_threads) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) > 2 * n_threads:
-                    yield waiting.popleft().result()
-            while waiting:
+    waiting: deque[Pending[Result]] = deque()
+    failure: Exception | None = None
+    threads = ThreadPoolExecutor(n_threads)  # which starts none before it is asked
+    workers: Pool = pool or threads
+    try:
+        items = iter(items)
+        while True:
+            try:
+                item = next(items)
+            except StopIteration:
+                break
+            except Exception as error:
+                failure = error
+                break
+            waiting.append(workers.submit(work, item))
+            if len(waiting) > 2 * n_threads:
                 yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for pending in waiting:
+            pending.cancel()
+        # Not waited for: whoever stops halfway may be the garbage collector, within the start of another thread.
+        threads.shutdown(wait=False)
+    if failure is not None:
+        raise failure
 
 
 def shown(parts: Iterable[Part], n_rows: int, progress: bool | None) -> Iterator[Part]:

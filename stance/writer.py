@@ -5,23 +5,23 @@ from __future__ import annotations
 import contextlib
 import csv
 import gzip
-import io
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
 from stance.errors import TableError, listed
 from stance.files import replacing
-from stance.table import STANDARD, import_arrow, is_gzip, is_tsv, is_zstd, table_format
+from stance.formats import STANDARD, import_arrow, is_gzip, is_tsv, is_zstd, table_format
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["RowWriter"]
+__all__ = ["RowWriter", "TextFormat"]
 
 
 GROUP_ROWS = 1 << 15
@@ -31,11 +31,59 @@ GROUP_ROWS = 1 << 15
 class _LineFeeds:
     r"""Ends with ``\n`` the rows that `csv.writer` ends with ``\r\n``, so that it quotes both (Python < 3.13)."""
 
-    def __init__(self, text: IO[str]) -> None:
-        self._text = text
+    def __init__(self) -> None:
+        self.rows: list[str] = []
 
     def write(self, row: str) -> None:
-        self._text.write(row.removesuffix("\r\n") + "\n")
+        self.rows.append(row.removesuffix("\r\n") + "\n")
+
+
+@dataclass(frozen=True)
+class TextFormat:
+    """How rows become the lines of a CSV or JSONL file.
+
+    Attributes
+    ----------
+    path : str
+        The file, for messages and to tell CSV from TSV.
+    kind : str
+        "csv" or "jsonl".
+    columns : sequence of str
+        The columns of a CSV file, in order.
+    """
+
+    path: str
+    kind: str
+    columns: Sequence[str]
+
+    def header(self) -> bytes:
+        """Give the names of the columns of a CSV file."""
+        return self._csv([self.columns]) if self.kind == "csv" else b""
+
+    def encoded(self, rows: Sequence[Mapping[str, Any]]) -> bytes:
+        """Give the lines for some rows, all with the same keys as `columns` (a JSONL row may lack some)."""
+        if self.kind == "jsonl":
+            return _encoded(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+        check_keys(rows, self.columns, self.path)
+        return self._csv([row.get(name) for name in self.columns] for row in rows)
+
+    def _csv(self, rows: Iterable[Sequence[Any]]) -> bytes:
+        lines = _LineFeeds()
+        csv.writer(lines, delimiter="\t" if is_tsv(self.path) else ",").writerows(rows)
+        return _encoded(lines.rows)
+
+
+def _encoded(lines: Iterable[str]) -> bytes:
+    return "".join(lines).encode("utf-8", "backslashreplace")
+
+
+def check_keys(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], path: str) -> None:
+    """Raise `TableError` for a row with keys that are no columns."""
+    known = set(columns)
+    for row in rows:
+        if not row.keys() <= known:
+            extra = listed(sorted(row.keys() - known))
+            raise TableError(f"a row has keys that the first row has not: {extra}. Write JSONL instead", path)
 
 
 class _LeftOpen:
@@ -81,11 +129,11 @@ class RowWriter:
         self._header = header
         self.path = str(path)
         self.columns = list(columns)
-        self._known = set(columns)
         self.kind = kind if self.path == STANDARD else table_format(path)
         self._schema = schema
         self._files = contextlib.ExitStack()
         self._parquet: Any = None
+        self._is_typed = False
         self._gathered: list[pa.RecordBatch] = []
         self._writing: Future[None] | None = None
 
@@ -108,12 +156,9 @@ class RowWriter:
             self._behind = ThreadPoolExecutor(1)
             self._files.push(self._end_parquet)
         else:
-            self._text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
-            self._files.callback(self._text.detach)
-            delimiter = "\t" if is_tsv(self.path) else ","
-            self._csv = csv.writer(_LineFeeds(self._text), delimiter=delimiter)
-            if self.kind == "csv" and self._header:
-                self._csv.writerow(self.columns)
+            self._format = TextFormat(self.path, self.kind, self.columns)
+            if self._header:
+                self._file.write(self._format.header())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -122,39 +167,28 @@ class RowWriter:
     def _end_parquet(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        if error is None and self._gathered:
+        if error is None and (self._gathered or self._parquet is None):
             self._flush()
         self._behind.shutdown()
         if error is None:
             self._end_writing()
-        if error is None and self._parquet is None:
-            self.write([])  # an empty table is a file too
         if self._parquet is not None:
             self._parquet.close()
 
-    def write(self, rows: Sequence[Mapping[str, Any]] | pa.RecordBatch) -> None:
+    def write(self, rows: list[dict[str, Any]] | bytes | pa.RecordBatch) -> None:
         """Write some rows, all with the same keys as `columns` (a JSONL row may lack some).
 
         Parameters
         ----------
-        rows : sequence of mapping, or pyarrow.RecordBatch
-            A record batch goes into Parquet alone, and has the writer's schema.
+        rows : list of dict, bytes or pyarrow.RecordBatch
+            Bytes are what `TextFormat` gives. A record batch goes into Parquet alone, and has the writer's schema.
         """
-        if self.kind == "parquet" and not isinstance(rows, Sequence):
-            self._write_batch(rows)
-            return
-        if self.kind == "jsonl":
-            self._text.writelines(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
-            return
-        for row in rows:
-            if not row.keys() <= self._known:
-                extra = listed(sorted(row.keys() - self._known))
-                message = f"a row has keys that the first row has not: {extra}. Write JSONL instead"
-                raise TableError(message, self.path)
-        if self.kind == "csv":
-            self._csv.writerows([row.get(name) for name in self.columns] for row in rows)
+        if isinstance(rows, bytes):
+            self._file.write(rows)
+        elif isinstance(rows, list) and self.kind != "parquet":
+            self._file.write(self._format.encoded(rows))
         else:
-            self._write_parquet(rows)
+            self._write_batch(self._batch(rows) if isinstance(rows, list) else rows)
 
     def _write_batch(self, batch: pa.RecordBatch) -> None:
         """Gather batches up to a row group that is worth its overhead, and write it while others are gathered."""
@@ -164,8 +198,10 @@ class RowWriter:
 
     def _flush(self) -> None:
         pa = import_arrow()
+        if not self._gathered:
+            self._gathered.append(self._batch([]))  # an empty table is a file too
         if self._parquet is None:
-            self._parquet = pa.parquet.ParquetWriter(self._file, self._schema)
+            self._parquet = pa.parquet.ParquetWriter(self._file, self._schema, compression="zstd")
         self._end_writing()
         table = pa.Table.from_batches(self._gathered, self._schema)
         self._writing = self._behind.submit(self._parquet.write_table, table)
@@ -176,20 +212,18 @@ class RowWriter:
             self._writing.result()
             self._writing = None
 
-    def _write_parquet(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _batch(self, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
         pa = import_arrow()
+        check_keys(rows, self.columns, self.path)
         try:
             columns = {name: [row.get(name) for row in rows] for name in self.columns}
-            if self._parquet is None:
+            if not self._is_typed:
                 self._schema = self._full_schema(pa, columns)
-            table = pa.Table.from_pydict(columns, schema=self._schema)
+                self._is_typed = True
+            return pa.RecordBatch.from_pydict(columns, schema=self._schema)
         except (pa.ArrowException, OverflowError, UnicodeError) as error:
             message = f"a column does not fit into Parquet, write JSONL instead: {error}"
             raise TableError(message, self.path) from None
-        if self._parquet is None:
-            self._parquet = pa.parquet.ParquetWriter(self._file, table.schema)
-        if rows:
-            self._parquet.write_table(table)
 
     def _full_schema(self, pa: Any, columns: dict[str, list[Any]]) -> Any:
         """Give every column a type: the one it was given, or else that of its first values; text if all are missing."""

@@ -83,9 +83,9 @@ def test_paragraphs_and_other_languages_score_the_same(default_model: stance.Mod
 @pytest.mark.parametrize(
     "text",
     [
-        "x" * 2_000_000,
+        "x" * 500_000,
         "é" * 300_000 + " trade",
-        "peace talks " * 300_000,
+        "peace talks " * 70_000,
         "\ud800" * 100_000,
         "中" * 200_000,
         "Σ" * 99_999,

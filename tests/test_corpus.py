@@ -5,17 +5,20 @@ from __future__ import annotations
 import errno
 import gzip
 import json
+import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -130,6 +133,34 @@ def test_a_format_can_become_another(score: Score, tmp_path: Path, ending: str, 
     for resume in (False, True):
         score(source, out, resume=resume)
         assert read(out)["n"].astype(int).tolist() == list(range(3000))
+
+
+def test_a_key_that_the_first_row_has_not_ends_the_work(score: Score, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "war"}\n{"text": "war", "more": 1}\n')
+    with pytest.raises(TableError) as caught:
+        score(tmp_path / "in.jsonl", tmp_path / "out.csv")
+    assert str(caught.value) == (
+        f"{tmp_path / 'out.csv'}: a row has keys that the first row has not: more. Write JSONL instead"
+    )
+    assert names(tmp_path) == ["in.jsonl"]
+
+
+def test_files_after_the_first_blocks_share_the_processes(
+    tiny_model: stance.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stance.answering.FEW", 1)
+    tiny_model.save(tmp_path / "a.stance")
+    job = Job(Columns(stance.load(tmp_path / "a.stance")), errors=str(tmp_path / "errors.csv"), tell=lambda told: None)
+    for name in ("a.csv", "b.jsonl", "c.csv"):
+        write(rows(5000), tmp_path / "in" / name)
+    with (tmp_path / "in" / "b.jsonl").open("a") as file:
+        file.write("{\n")
+    score_files(str(tmp_path / "in"), str(tmp_path / "out"), job)
+    for name in ("a.csv", "b.jsonl", "c.csv"):
+        answers = read(tmp_path / "out" / name)
+        assert answers["n"].tolist() == list(range(5000))
+        assert answers["tone"].iloc[:2].tolist() == ["cooperative", "tense"]
+    assert read(tmp_path / "errors.csv")["line"].tolist() == [5001]
 
 
 def test_jsonl_cannot_become_parquet_in_parts(score: Score, tmp_path: Path) -> None:
@@ -320,7 +351,7 @@ def test_a_file_that_cannot_be_read_is_written_down_and_the_others_scored(
 def test_a_row_without_end_spoils_its_own_line_alone(
     score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stance.table.LONGEST_ROW", 1000)
+    monkeypatch.setattr("stance.lines.LONGEST_ROW", 1000)
     source, out, errors = tmp_path / "in.csv", tmp_path / "out.csv", tmp_path / "errors.csv"
     source.write_text('n,text\n0,"open\n' + "".join(f"{n},some words\n" for n in range(1, 500)))
     score(source, out, errors=str(errors))
@@ -461,9 +492,10 @@ def test_killed_at_any_moment_it_goes_on_without_a_lost_or_doubled_row(
     program = "\n".join(
         [
             "import sys, time",
-            "from stance import cli, corpus",
+            "from stance import answering, cli, corpus",
             "from stance.columns import Columns",
             "corpus.PART_ROWS = 8192",
+            "answering.FEW = 16",
             "answers = Columns.answers",
             "Columns.answers = lambda self, texts: time.sleep(3e-5 * len(texts)) or answers(self, texts)",
             "sys.exit(cli.main(sys.argv[1:]))",
@@ -471,7 +503,7 @@ def test_killed_at_any_moment_it_goes_on_without_a_lost_or_doubled_row(
     )
     tiny_model.save(tmp_path / "a.stance")
     arguments = ["score", source, out, "--model", tmp_path / "a.stance", "--resume", "--errors", errors]
-    generator, n_killed = random.Random(ending), 0
+    generator, n_killed, n_with_children = random.Random(ending), 0, 0
     while True:
         process = subprocess.Popen([sys.executable, "-c", program, *map(str, arguments)], stderr=subprocess.PIPE)
         try:
@@ -479,16 +511,51 @@ def test_killed_at_any_moment_it_goes_on_without_a_lost_or_doubled_row(
             assert process.returncode == 0, told
             break
         except subprocess.TimeoutExpired:
+            children = psutil.Process(process.pid).children(recursive=True)
             process.send_signal(signal.SIGKILL)
             process.communicate()
+            assert psutil.wait_procs(children, 10)[1] == []
             n_killed += 1
+            n_with_children += bool(children)
             assert not out.exists() or len(read(out)) == N_ROWS
     assert n_killed >= 2
+    assert n_with_children >= (ending == "csv.gz")
     answers = read(out)
     assert answers["n"].astype(str).tolist() == [str(n) for n in range(N_ROWS)]
     assert answers["known"].notna().all()
     assert read(errors)["row"].tolist() == (["bad,row\n"] if ending == "csv.gz" else [])
     assert names(tmp_path) == ["a.stance", "errors.csv", f"in.{ending}", f"out.{ending}"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["all", "a worker"])
+def test_interrupted_while_processes_work_it_says_so_in_a_line(
+    tmp_path: Path, tiny_model: stance.Model, target: str
+) -> None:
+    source, out = write(rows(500_000), tmp_path / "in.csv"), tmp_path / "out.csv"
+    tiny_model.save(tmp_path / "a.stance")
+    arguments = ["score", source, out, "--model", tmp_path / "a.stance"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stance", *map(str, arguments)], stderr=subprocess.PIPE, start_new_session=True
+    )
+    while len(children := psutil.Process(process.pid).children()) < 2:
+        time.sleep(0.01)
+    time.sleep(0.5)
+    if target == "all":
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        children[-1].kill()
+    told = process.communicate(timeout=60)[1].decode()
+    assert (process.returncode, told) == {
+        "all": (130, "stance: interrupted, no file was written\n"),
+        "a worker": (
+            2,
+            "stance: a process that scored was ended from outside, for want of memory perhaps: try again, with "
+            "--resume to keep what is done\n",
+        ),
+    }[target]
+    assert psutil.wait_procs(children, 10)[1] == []
+    assert names(tmp_path) == ["a.stance", "in.csv"]
 
 
 def test_rows_of_a_large_group_are_read_page_by_page(tmp_path: Path) -> None:
@@ -498,6 +565,9 @@ def test_rows_of_a_large_group_are_read_page_by_page(tmp_path: Path) -> None:
         sizes = [len(batch) for batch in table.record_batches(512)]
     assert sum(sizes) == 20_000
     assert max(sizes) <= 512
+    with stance.table.Table(path) as table:
+        rest = pa.Table.from_batches(table.record_batches(512, 1300))
+    assert rest["n"].to_pylist() == list(range(1300, 20_000))
 
 
 def test_a_date_that_python_cannot_hold_is_told(score: Score, tmp_path: Path) -> None:

@@ -22,7 +22,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stance.errors import MissingExtraError, TableError
-from stance.table import Row, Table, is_missing, table_format
+from stance.formats import table_format
+from stance.lines import Row
+from stance.table import Table, is_missing
 from stance.writer import RowWriter
 
 TABLES = FIXTURES / "tables"
