@@ -22,6 +22,7 @@ from stance.errors import (
 )
 from stance.model import Model
 from stance.results import Classification, Document, Paragraph, TermWeight
+from stance.version import VERSION
 
 TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from stance.learning import train
     from stance.summaries import summary
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "Classification",

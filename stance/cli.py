@@ -16,15 +16,12 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 import stance
 from stance.errors import StanceError, StanceWarning, TableError
 from stance.formats import STANDARD
 from stance.table import BOMS, unknown_encoding
-
-if TYPE_CHECKING:
-    from stance.model import Model
 
 __all__ = ["main"]
 
@@ -181,32 +178,25 @@ def _explain(options: argparse.Namespace) -> None:
 
 
 def _inspect(options: argparse.Namespace) -> None:
-    model = stance.load(options.model)
-    facts = {
-        "topics": {name: {"threshold": threshold} for name, threshold in model.thresholds.items()},
-        "tones": list(model.tones),
-        "words": len(model.parameters.words),
-        "pairs": len(model.parameters.pairs),
-        "subwords": len(model.parameters.subwords),
-        "card": dict(model.card),
-    }
-    if options.json:
-        print(json.dumps(facts, ensure_ascii=False))
-        return
-    print(model)
-    for name, threshold in model.thresholds.items():
-        print(f"topic  {name:<16} from probability {threshold:.2f}{_f1(model, 'topics', name)}")
-    for name in model.tones:
-        print(f"tone   {name:<16} the most probable    {_f1(model, 'tone', name)}")
-    for name, value in model.card.items():
-        if not name.startswith("cross_validation"):
-            for part in value if isinstance(value, list) else [value]:
-                print(f"{name}: {part if isinstance(part, str) else json.dumps(part, ensure_ascii=False)}")
+    from stance.inspecting import Inspection
+
+    facts = Inspection(stance.load(options.model), max(options.k, 0))
+    print(json.dumps(facts.to_dict(), ensure_ascii=False) if options.json else facts)
 
 
-def _f1(model: Model, head: str, label: str) -> str:
-    scores = (model.card.get("cross_validation") or {}).get(head) or {"labels": {}}
-    return f"   cross-validated F1 {scores['labels'][label]['f1']:.2f}" if label in scores["labels"] else ""
+def _diff(options: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from stance.comparing import compare
+    from stance.table import Table, is_missing
+
+    first, second = (stance.load(None if name == "default" else name) for name in (options.first, options.second))
+    with Table(options.data, options.encoding) as table:
+        table.require(options.text, "--text")
+        values = (row.values.get(options.text) for row in table)
+        texts = ("" if is_missing(value) else str(value) for value in values)
+        found = compare(first, second, tqdm(texts, unit="row", disable=None, leave=False), max(options.k, 0))
+    print(json.dumps(found.to_dict(), ensure_ascii=False) if options.json else found)
 
 
 # Reading -------------------------------------------------------------------------------------------------------------
@@ -323,7 +313,16 @@ def _parser() -> argparse.ArgumentParser:
 
     inspect = command("inspect", _inspect, "Say what a model is.")
     inspect.add_argument("model", nargs="?", metavar="MODEL", help="a model file (default: the one of stance)")
+    inspect.add_argument("-k", type=int, default=5, metavar="N", help="how many terms of each label (default: 5)")
     with_json(inspect)
+
+    diff = command("diff", _diff, "Say how two models differ on a corpus.")
+    diff.add_argument("first", metavar="A", help="a model file, or default for the one that comes with stance")
+    diff.add_argument("second", metavar="B", help="another")
+    diff.add_argument("data", metavar="DATA", help="texts: a CSV, TSV, JSONL or Parquet file, - for standard input")
+    diff.add_argument("--text", default="text", metavar="COLUMN", help="the texts (default: text)")
+    diff.add_argument("-k", type=int, default=5, metavar="N", help="how many texts to name that differ (default: 5)")
+    with_json(diff)
     return parser
 
 

@@ -24,6 +24,7 @@ from stance.labelled import Labelled, Source, Targets
 from stance.model import Model
 from stance.parameters import Parameters, quantise
 from stance.taxonomy import TONES, TOPICS, in_order_of
+from stance.version import VERSION
 
 __all__ = ["CrossValidation", "Teacher", "cross_validate", "fit", "folds_of", "train"]
 
@@ -240,6 +241,7 @@ def fit(
         steps.update()
     card: dict[str, Any] = {
         "data": {"rows": n_texts, "sha256": digest},
+        "stance": VERSION,
         "settings": {"C": dict(zip(("topics", "tone"), strengths, strict=True)), "random_state": random_state},
     }
     if validation is not None:

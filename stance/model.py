@@ -91,6 +91,11 @@ class Model:
         return None if isinstance(self._contents.data, bytes) else os.path.abspath(self._contents.path)
 
     @property
+    def n_bytes(self) -> int:
+        """The size of the model's file."""
+        return len(self._contents.data)
+
+    @property
     def digest(self) -> str:
         """The SHA-256 of the model's file, in hex digits."""
         from hashlib import sha256

@@ -126,6 +126,14 @@ class Parameters:
             **arrays,
         )
 
+    def term(self, row: int) -> str:
+        """Give the word, or the two words with a space between, of one row of `weights`."""
+        n_words = len(self.words)
+        if row < n_words:
+            return self.words[row]
+        first, second = self.pairs[row - n_words].tolist()
+        return f"{self.words[first]} {self.words[second]}"
+
     def contents(self) -> Contents:
         """Check everything, and give it as a model file holds it; equal parameters give equal bytes.
 

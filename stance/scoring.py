@@ -118,7 +118,7 @@ class Scorer:
         words, pairs, unknown = self._count(text)
         rows, values = self._values(words, pairs)
         column = self.parameters.weights[rows, label] * self.parameters.weight_scale[label] * values
-        weights = dict(zip(map(self._name, rows), column.tolist(), strict=True))
+        weights = dict(zip(map(self.parameters.term, rows), column.tolist(), strict=True))
         if self._subwords:
             unit = self.parameters.subword_scale[label] / np.sqrt(max(len(found), 1))
             for row in words:
@@ -213,11 +213,3 @@ class Scorer:
             return None
         counts = np.array(list(rows.values()), dtype=np.int64)
         return counts @ self.parameters.subword_weights[list(rows)].astype(np.int64)
-
-    def _name(self, row: int) -> str:
-        """Give the word, or the two words with a space between, of one row of `weights`."""
-        n_words = len(self._words)
-        if row < n_words:
-            return self.parameters.words[row]
-        first, second = self.parameters.pairs[row - n_words].tolist()
-        return f"{self.parameters.words[first]} {self.parameters.words[second]}"

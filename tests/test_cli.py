@@ -28,7 +28,7 @@ WAR = "Rebels shelled the town and the army fired missiles at the port."
 STRANGE = "qqzzvv xxjjkk wwqqpp"
 ARTICLE = f"{PEACE}\r\n\r\n{WAR}\r\n\r\n{STRANGE}\r\n"
 ANSWERS = ["topics", "tone", "tone_score", "known"]
-COMMANDS = ["classify", "score", "train", "evaluate", "explain", "inspect"]
+COMMANDS = ["classify", "score", "train", "evaluate", "explain", "inspect", "diff"]
 FORMATS = ".csv, .tsv, .jsonl, .ndjson, .parquet (or .gz or .zst after the text formats)"
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and devices")
@@ -619,12 +619,9 @@ def test_train_prints_the_scores_of_cross_validation(run: Run, tmp_path: Path) -
         f"topics, cross-validated: macro-F1 {scores['topics']['macro_f1']:.3f}",
         f"tone, cross-validated: macro-F1 {scores['tone']['macro_f1']:.3f}",
     ]
-    shown = run("inspect", out).out
     f1 = scores["tone"]["labels"]["tense"]["f1"]
-    assert f"tone   {'tense':<16} the most probable       cross-validated F1 {f1:.2f}\n" in shown
-    name = stance.load(out).topics[0]
-    threshold, f1 = stance.load(out).thresholds[name], scores["topics"]["labels"][name]["f1"]
-    assert f"topic  {name:<16} from probability {threshold:.2f}   cross-validated F1 {f1:.2f}\n" in shown
+    (tense,) = [line for line in run("inspect", out).out.splitlines() if line.startswith("tense ")]
+    assert tense.split()[:5] == ["tense", "most", "likely", f"{f1:.2f}", "10"]
 
 
 @pytest.mark.parametrize("name", ["none/own.stance", "folder"])
@@ -734,36 +731,32 @@ def test_explain_of_an_unknown_label_is_told(run: Run, two_row_file: Path) -> No
 # inspect -------------------------------------------------------------------------------------------------------------
 
 
-def test_inspect_says_what_a_model_is(run: Run, two_row_file: Path, two_row_model: stance.Model) -> None:
-    done = run("inspect", two_row_file)
+def test_inspect_says_what_a_model_is(run: Run, two_row_file: Path) -> None:
+    from stance.inspecting import Inspection
+
+    done = run("inspect", two_row_file, "-k", "2")
     assert (done.code, done.err) == (0, "")
-    thresholds = two_row_model.thresholds
-    assert done.out.splitlines()[:5] == [
-        repr(two_row_model),
-        f"topic  Площадь          from probability {thresholds['Площадь']:.2f}",
-        f"topic  Рынок            from probability {thresholds['Рынок']:.2f}",
-        "tone   да               the most probable    ",
-        "tone   нет              the most probable    ",
-    ]
-    data = two_row_model.card["data"]
-    assert f'data: {{"rows": 2, "sha256": "{data["sha256"]}"}}' in done.out.splitlines()
+    assert done.out == f"{Inspection(stance.load(two_row_file), 2)}\n"
+    assert run("inspect").out == f"{Inspection(stance.load())}\n"
+    assert json.loads(run("inspect", "--json", "-k", "0").out) == Inspection(stance.load(), 0).to_dict()
 
 
-def test_inspect_of_the_default_model_has_its_card(run: Run) -> None:
-    done = run("inspect")
+# diff ----------------------------------------------------------------------------------------------------------------
+
+
+def test_diff_compares_two_models_on_the_texts_of_a_table(run: Run, two_row_file: Path, tmp_path: Path) -> None:
+    from stance.comparing import compare
+
+    (tmp_path / "in.jsonl").write_text(f'{{"body": "{PEACE}"}}\n{{"body": null}}\n{{"body": 7}}\n', encoding="utf-8")
+    done = run("diff", "default", two_row_file, tmp_path / "in.jsonl", "--text", "body", "-k", "1")
     assert (done.code, done.err) == (0, "")
-    for name in stance.load().card:
-        assert (f"\n{name}: " in done.out) == (not name.startswith("cross_validation"))
-
-
-def test_inspect_json(run: Run, two_row_file: Path, two_row_model: stance.Model) -> None:
-    for arguments, model in (([two_row_file], two_row_model), ([], stance.load())):
-        facts = json.loads(run("inspect", "--json", *arguments).out)
-        assert list(facts) == ["topics", "tones", "words", "pairs", "subwords", "card"]
-        assert {name: value["threshold"] for name, value in facts["topics"].items()} == model.thresholds
-        assert facts["tones"] == list(model.tones)
-        assert facts["words"] == len(model.parameters.words)
-        assert facts["card"] == model.card
+    expected = compare(stance.load(), stance.load(two_row_file), [PEACE, "", "7"], 1)
+    assert done.out == f"{expected}\n"
+    done = run("diff", "default", "default", "-", "--json", stdin=f"text\n{PEACE}\n".encode())
+    assert json.loads(done.out)["n_answered"] == [1, 1, 1]
+    assert complaint(run("diff", "default", "default", tmp_path / "in.jsonl")) == (
+        f"{tmp_path / 'in.jsonl'}: expected a column 'text'. Available: body. Name the right one with --text="
+    )
 
 
 # When things go wrong ------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import pytest
 import stance
 
 ORDER = (
+    "version",
     "errors",
     "taxonomy",
     "results",
@@ -47,6 +48,8 @@ ORDER = (
     "heads",
     "evaluation",
     "learning",
+    "inspecting",
+    "comparing",
     "summaries",
     "api",
     "__init__",
