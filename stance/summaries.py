@@ -74,14 +74,10 @@ def summary(
 
     Notes
     -----
-    Shares have Wilson's interval [1]_, which keeps between 0 and 1 and is right for few rows. The interval of the
-    balance is a percentile bootstrap [2]_ of 1,000 draws. Neither knows that a classifier errs: `stance.evaluate` says
-    how much.
-
-    References
-    ----------
-    .. [1] E. B. Wilson. *Probable inference, the law of succession, and statistical inference.* JASA 22, 1927.
-    .. [2] B. Efron. *Bootstrap methods: another look at the jackknife.* Annals of Statistics 7, 1979.
+    Shares have Wilson's interval (E. B. Wilson, *Probable inference, the law of succession, and statistical inference*,
+    JASA 22, 1927), which keeps between 0 and 1 and is right for few rows. The interval of the balance is a percentile
+    bootstrap (B. Efron, *Bootstrap methods: another look at the jackknife*, Annals of Statistics 7, 1979) of 1,000
+    draws, of a single row the whole range. Neither knows that a classifier errs: `stance.evaluate` says how much.
 
     Examples
     --------
@@ -214,8 +210,8 @@ class _Counted:
         sums = np.bincount(place, score[rows], minlength=self.n_groups * BINS).reshape(self.n_groups, BINS)
         n_rows = counts.sum(axis=1)
         value = sums.sum(axis=1) / np.maximum(n_rows, 1)
-        bounds = np.zeros((2, self.n_groups))
-        for group in np.flatnonzero(n_rows):
+        bounds = np.tile([[-1.0], [1.0]], self.n_groups)  # one row says nothing of how far others lie from it
+        for group in np.flatnonzero(n_rows > 1):
             some = counts[group] > 0
             draws = generator.multinomial(n_rows[group], counts[group][some] / n_rows[group], DRAWS)
             means = draws @ (sums[group][some] / counts[group][some]) / n_rows[group]
