@@ -74,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "sources": source_facts(rows, taught),
         "teacher": teacher_facts(taught),
         "data": model.card["data"],
+        "stance": model.card["stance"],
         "settings": model.card["settings"],
         "cross_validation": short_scores(validation.report()),
         "cross_validation_natural": short_scores(validation.report(natural)) if natural else None,
