@@ -72,6 +72,8 @@ cdef class Kernel:
         `stance.results.REASONS`.
     kind : type
         `stance.results.Classification`.
+    explain : callable
+        What each answer keeps beside its text: `stance.scoring.Scorer.explain`.
 
     Raises
     ------
@@ -83,6 +85,7 @@ cdef class Kernel:
     cdef tuple topics, tones, labels, reasons
     cdef list alone          # each topic in a tuple of its own
     cdef type kind
+    cdef object explain
     cdef Bucket empty[2]     # the tables of `plain`
     cdef Lookup plain, ready
     cdef const Lookup* lookup    # the one that is used
@@ -96,12 +99,13 @@ cdef class Kernel:
     cdef double log_of[FEW]
     cdef Work* spare         # the working memory of the last single text
 
-    def __cinit__(self, contents not None, tuple reasons not None, type kind not None):
+    def __cinit__(self, contents not None, tuple reasons not None, type kind not None, explain not None):
         settings, arrays = contents.settings, contents.arrays
         cdef Py_ssize_t stride = len(contents.labels) * sizeof(int16_t)
         cdef Py_ssize_t n_words = contents.n_words
         self.views = []
         self.topics, self.tones, self.reasons, self.kind = contents.topics, contents.tones, reasons, kind
+        self.explain = explain
         self.labels = self.topics, self.tones
         self.alone = [(topic,) for topic in self.topics]
         self.n_labels = len(contents.labels)
@@ -258,7 +262,7 @@ cdef class Kernel:
         try:
             if failed < 0:
                 raise MemoryError
-            return self.wrapped(self.named(&work.one))
+            return self.wrapped(self.named(&work.one, text))
         finally:
             free_work(self.spare)
             self.spare = NULL
@@ -273,13 +277,14 @@ cdef class Kernel:
         PyObject_GenericSetAttr(one, "_answer", answer)
         return one
 
-    cdef tuple named(self, const Columns* one):
+    cdef tuple named(self, const Columns* one, object text):
         """Name the labels of one text."""
         cdef double score = NAN
         cdef Py_ssize_t i
         cdef tuple given = ()
         if one.reason[0] != ANSWERED:
-            return (), None, NAN, one.known[0], self.reasons[one.reason[0]], ((), ()), b""
+            reason = self.reasons[one.reason[0]]
+            return (), None, NAN, one.known[0], reason, ((), ()), b"", text, self.explain
         for i in range(self.rule.most_topics):
             if one.topics[i] == NONE:
                 break
@@ -287,7 +292,8 @@ cdef class Kernel:
         if self.tense != NONE:
             score = one.probabilities[self.cooperative] - one.probabilities[self.tense]
         tone = self.tones[one.tone[0]] if one.tone[0] != NONE else None
-        return given, tone, score, one.known[0], None, self.labels, (<char*>one.probabilities)[:8 * self.n_labels]
+        values = (<char*>one.probabilities)[:8 * self.n_labels]
+        return given, tone, score, one.known[0], None, self.labels, values, text, self.explain
 
     cdef const Lookup* best_lookup(self, Py_ssize_t n_texts) except NULL:
         """Give what to look up terms in for so many texts more; build the tables when they pay."""

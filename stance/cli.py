@@ -82,13 +82,16 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _classify(options: argparse.Namespace) -> None:
+    from stance.terminal import shown, takes_colour
+
     model = stance.load(options.model)
+    colour = takes_colour(sys.stdout)
     for path in options.files or [STANDARD]:
         document = model.classify_document(_read_text(path, options.encoding))
         if options.json:
             print(json.dumps({"path": path, **document.to_dict()}, ensure_ascii=False))
         else:
-            print(f"{path}: {document}" if len(options.files) > 1 else document)
+            print(f"{path}: " * (len(options.files) > 1) + shown(document, colour))
 
 
 def _score(options: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stance.model import BATCH, Model
-from stance.results import first_words
+from stance.terminal import one_line
 
 __all__ = ["Comparison", "LabelComparison", "compare"]
 
@@ -85,7 +85,7 @@ class Comparison:
         if self.farthest:
             lines += ["", "farthest apart"]
         for row in self.farthest:
-            lines.append(f"{row['label']:<{width}} {row['first']:8.2f} {row['second']:8.2f} {first_words(row['text'])}")
+            lines.append(f"{row['label']:<{width}} {row['first']:8.2f} {row['second']:8.2f} {one_line(row['text'])}")
         return "\n".join(lines)
 
 

@@ -71,6 +71,20 @@ def _checked(contents: Contents) -> Scorer:
     return Scorer(parameters)
 
 
+class Explainer:
+    """Explains as `Scorer` does, by one that is made when it is first asked, and NumPy imported with it."""
+
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
+        self._scorer: Scorer | None = None
+
+    def explain(self, text: str, label: int) -> list[TermWeight]:
+        """Split the decision value of `text` among its terms: `Scorer.explain`."""
+        if self._scorer is None:
+            self._scorer = _checked(self._contents)
+        return self._scorer.explain(text, label)
+
+
 class CompiledScorer:
     """Scores as `Scorer` does, by the compiled kernel, without the GIL.
 
@@ -86,10 +100,9 @@ class CompiledScorer:
     """
 
     def __init__(self, contents: Contents) -> None:
-        self._contents = contents
-        self._explainer: Scorer | None = None
         self._labels = contents.topics, contents.tones
-        kernel: Any = Kernel(contents, REASONS, Classification)
+        self.explain = Explainer(contents).explain  # not this scorer's, which holds the kernel that holds it
+        kernel: Any = Kernel(contents, REASONS, Classification, self.explain)
         self._score = kernel.score
         self.classify = kernel.classify  # `Scorer.classify`
 
@@ -97,9 +110,3 @@ class CompiledScorer:
         """Score each of `texts`: `Scorer.score`."""
         columns = zip(self._score(tuple(texts)), COLUMNS, strict=True)
         return Answers(self._labels, *(memoryview(column).cast(kind) for column, kind in columns))
-
-    def explain(self, text: str, label: int) -> list[TermWeight]:
-        """Split the decision value of `text` among its terms: `Scorer.explain`."""
-        if self._explainer is None:
-            self._explainer = _checked(self._contents)
-        return self._explainer.explain(text, label)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import repeat
 
 from stance.compiled import scorer
 from stance.errors import LabelError
@@ -221,8 +222,9 @@ class Model:
         checked = check_texts(texts)
         results: list[Classification] = []
         for start in range(0, len(checked), BATCH):
-            answers = self.answers(checked[start : start + BATCH])
-            results.extend(map(answers.classification, range(len(answers))))
+            batch = checked[start : start + BATCH]
+            answers = self.answers(batch)
+            results.extend(map(answers.classification, range(len(batch)), batch, repeat(self._scorer.explain)))
         return results
 
     def classify_document(self, text: str) -> Document:
@@ -249,10 +251,11 @@ class Model:
             `text` is not a str.
         """
         spans = paragraph_spans(check_text(text))
-        answers = self.answers([text[start:end] for start, end in spans])
+        parts = [text[start:end] for start, end in spans]
+        answers = self.answers(parts)
         paragraphs = tuple(
-            Paragraph(text[start:end], start, end, answers.classification(row))
-            for row, (start, end) in enumerate(spans)
+            Paragraph(part, *span, answers.classification(row, part, self._scorer.explain))
+            for row, (part, span) in enumerate(zip(parts, spans, strict=True))
         )
         return Document(paragraphs, pooled(answers, self._contents.settings["max_topics"]))
 

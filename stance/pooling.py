@@ -34,7 +34,7 @@ def pooled(answers: Answers, max_topics: int) -> Classification:
     if not rows:
         reasons = {REASONS[reason] for reason in answers.reasons} or {"empty"}
         reason = reasons.pop() if len(reasons) == 1 else "too little known text"
-        return Classification.of(((), None, float("nan"), known, reason, NO_LABELS, b""))
+        return Classification.of(((), None, float("nan"), known, reason, NO_LABELS, b"", None, None))
     topics, tones = answers.labels
     total = sum(n_known[row] for row in rows)
     n_labels = len(topics) + len(tones)
@@ -54,7 +54,7 @@ def pooled(answers: Answers, max_topics: int) -> Classification:
     values = Struct(f"{len(probabilities)}d").pack(*probabilities)
     score = tone_score(tones, probabilities[split:])
     names = tuple(topics[topic] for topic in given), None if tone is None else tones[tone]
-    return Classification.of((*names, score, known, None, answers.labels, values))
+    return Classification.of((*names, score, known, None, answers.labels, values, None, None))
 
 
 def pooled_topics(shares: Sequence[float], probabilities: Sequence[float], max_topics: int) -> list[int]:

@@ -9,14 +9,18 @@ from struct import Struct
 
 TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, NoReturn, TypeAlias
 
+    Explain: TypeAlias = Callable[[str, int], list["TermWeight"]]
+    """`Scorer.explain` of the model that gave an answer."""
+    Labels: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
     Answer: TypeAlias = tuple[
-        tuple[str, ...], str | None, float, float, str | None, tuple[tuple[str, ...], tuple[str, ...]], bytes
+        tuple[str, ...], str | None, float, float, str | None, Labels, bytes, str | None, Explain | None
     ]
     """Topics, tone, tone score, known share, why there is no answer, the names of all topics and tones, and the float64
-    bytes of their probabilities: what the kernel gives for one text."""
+    bytes of their probabilities: what the kernel gives for one text. Then the text and what explains it, for the views;
+    None where they are not known."""
 
 __all__ = ["Answers", "Classification", "Document", "Paragraph", "TermWeight", "tone_score"]
 
@@ -113,21 +117,22 @@ class Answers(Frozen):
         most = len(self.topics) // len(self)
         return tuple(int(topic) for topic in self.topics[row * most : (row + 1) * most] if topic >= 0)
 
-    def row(self, row: int) -> Answer:
-        """Give the answer for one text with its labels' names."""
+    def row(self, row: int, text: str | None = None, explain: Explain | None = None) -> Answer:
+        """Give the answer for one text with its labels' names; `text` and `explain` are passed on."""
         reason, known = self.reasons[row], float(self.known[row])
         if reason:
-            return (), None, float("nan"), known, REASONS[reason], NO_LABELS, b""
+            return (), None, float("nan"), known, REASONS[reason], NO_LABELS, b"", text, explain
         topics, tones = self.labels
         n_labels = len(topics) + len(tones)
         values = self.probabilities[row * n_labels : (row + 1) * n_labels]
         given = tuple([topics[topic] for topic in self.topics_of(row)])
         tone = tones[self.tones[row]] if tones else None
-        return given, tone, tone_score(tones, values[len(topics) :]), known, None, self.labels, values.tobytes()
+        score = tone_score(tones, values[len(topics) :])
+        return given, tone, score, known, None, self.labels, values.tobytes(), text, explain
 
-    def classification(self, row: int) -> Classification:
+    def classification(self, row: int, text: str | None = None, explain: Explain | None = None) -> Classification:
         """Give the answer for one text."""
-        return Classification.of(self.row(row))
+        return Classification.of(self.row(row, text, explain))
 
 
 def tone_score(tones: Sequence[str], probabilities: Sequence[float]) -> float:
@@ -159,6 +164,11 @@ class Classification(Frozen):
         Why there is no answer: "empty", "no words", "too little known text", "unfamiliar language"; None when there
         is one.
 
+    Notes
+    -----
+    It prints as lines with bars; in a notebook it shows the text too, shaded by what each word adds. For that an answer
+    keeps its text and its model, which are no part of it otherwise: a pickled one leaves them behind.
+
     Examples
     --------
     >>> import stance
@@ -188,7 +198,7 @@ class Classification(Frozen):
         labels = tuple(probabilities), tuple(tones)
         values = [*probabilities.values(), *tones.values()]
         packed = Struct(f"{len(values)}d").pack(*values)
-        self._set(_answer=(topics, tone, tone_score, known, abstained, labels, packed))
+        self._set(_answer=(topics, tone, tone_score, known, abstained, labels, packed, None, None))
 
     @staticmethod
     def of(answer: Answer) -> Classification:
@@ -215,13 +225,13 @@ class Classification(Frozen):
     @property
     def probabilities(self) -> Mapping[str, float]:
         """The calibrated probability of every topic."""
-        labels, values = self._answer[5:]
+        labels, values = self._answer[5:7]
         return dict(zip(labels[0], memoryview(values).cast("d"), strict=False))
 
     @property
     def tones(self) -> Mapping[str, float]:
         """The calibrated probability of every tone, adding up to 1."""
-        labels, values = self._answer[5:]
+        labels, values = self._answer[5:7]
         return dict(zip(labels[1], memoryview(values).cast("d")[len(labels[0]) :], strict=True))
 
     @property
@@ -246,17 +256,21 @@ class Classification(Frozen):
             "abstained": self.abstained,
         }
 
+    @property
+    def _source(self) -> tuple[str | None, Explain | None]:
+        """The text and what explains it, for the views; None where they are not known, as after pickling."""
+        return self._answer[7:]
+
     def __str__(self) -> str:
-        if self.abstained is not None:
-            return f"no answer: {self.abstained} ({self.known:.0%} of the words known)"
-        lines = []
-        if self.probabilities:
-            given = ", ".join(f"{name} {self.probabilities[name]:.2f}" for name in self.topics)
-            lines.append(f"topics  {given or 'none'}")
-        if self.tone is not None:
-            lines.append(f"tone    {self.tone} {self.tones[self.tone]:.2f}{scale_text(self.tone_score)}")
-        lines.append(f"known   {self.known:.0%} of the words")
-        return "\n".join(lines)
+        from stance.terminal import shown
+
+        return shown(self)
+
+    def _repr_html_(self) -> str:
+        """Give the answer as HTML for notebooks, with the text and the terms that decided, where they are known."""
+        from stance.notebook import classification_html
+
+        return classification_html(self)
 
 
 _new = object.__new__
@@ -369,18 +383,15 @@ class Document(Frozen):
         }
 
     def __str__(self) -> str:
-        n_paragraphs = len(self.paragraphs)
-        parts = [f"document of {n_paragraphs} paragraph{'s' * (n_paragraphs != 1)}"]
-        if self.abstained is not None:
-            parts.append(str(self.classification))
-        else:
-            if self.probabilities:
-                parts.append(f"topics  {', '.join(self.topics) or 'none'}")
-            if self.tone is not None:
-                parts.append(f"tone    {self.tone}{scale_text(self.tone_score)}")
-        for number, paragraph in enumerate(self.paragraphs, 1):
-            parts.append(f"\n[{number}] {first_words(paragraph.text)}\n{paragraph.classification}")
-        return "\n".join(parts)
+        from stance.terminal import shown
+
+        return shown(self)
+
+    def _repr_html_(self) -> str:
+        """Give the document as HTML for notebooks, paragraph by paragraph, with the terms that decided."""
+        from stance.notebook import document_html
+
+        return document_html(self)
 
 
 class TermWeight(Frozen):
@@ -413,14 +424,3 @@ class TermWeight(Frozen):
 def none_if_nan(value: float) -> float | None:
     """Give None for NaN, which JSON does not have."""
     return None if value != value else value
-
-
-def scale_text(tone_score: float) -> str:
-    """Give the tone score for print; nothing where it is NaN."""
-    return "" if tone_score != tone_score else f"  (score {tone_score:+.2f})"
-
-
-def first_words(text: str, width: int = 72) -> str:
-    """Give the beginning of `text` on one line of at most `width` characters."""
-    line = " ".join(text[: 4 * width].split())
-    return line if len(line) <= width else line[: width - 1].rstrip() + "…"

@@ -92,7 +92,7 @@ class Scorer:
 
     def classify(self, text: str) -> Classification:
         """Score one text."""
-        return self.score([text]).classification(0)
+        return self.score([text]).classification(0, text, self.explain)
 
     def explain(self, text: str, label: int) -> list[TermWeight]:
         """Split the decision value of `text` for one label among its words and pairs.

@@ -277,6 +277,38 @@ def test_an_empty_file_has_no_answer(run: Run, data: bytes) -> None:
     assert done == (0, "document of 0 paragraphs\nno answer: empty (0% of the words known)\n", "")
 
 
+@on_posix
+@pytest.mark.parametrize(
+    ("variable", "is_coloured"), [("TERM=xterm", True), ("NO_COLOR=1", False), ("TERM=dumb", False)]
+)
+def test_classify_prints_in_colour_on_a_terminal_only(
+    run: Run, article: Path, variable: str, is_coloured: bool
+) -> None:
+    import pty
+
+    plain = run("classify", article).out
+    assert "\x1b" not in plain
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | {"TERM": "xterm"}
+    environment |= dict([variable.split("=")])
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        command = [sys.executable, "-m", "stance", "classify", str(article)]
+        with subprocess.Popen(command, stdout=theirs, env=environment) as process:
+            os.close(theirs)
+            printed = b"".join(iter(lambda: read_terminal(terminal), b"")).replace(b"\r\n", b"\n").decode()
+        assert process.returncode == 0
+    assert ("\x1b[1mdocument of 3 paragraphs\x1b[0m\n" in printed) is is_coloured
+    assert re.sub(r"\x1b\[[0-9;]+m", "", printed) == plain
+
+
+def read_terminal(terminal: io.FileIO) -> bytes:
+    """Read what was printed since; nothing at the end."""
+    try:
+        return terminal.read(4096)
+    except OSError:  # the other end was closed
+        return b""
+
+
 def test_an_article_that_is_too_long_is_told(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "ARTICLE_LIMIT", 1 << 20)
     path = tmp_path / "long.txt"

@@ -9,10 +9,12 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from stance.results import Classification, Document, Paragraph, TermWeight, first_words, none_if_nan, scale_text
+import stance
+from stance.results import Classification, Document, Paragraph, TermWeight, none_if_nan
+from stance.terminal import shown
 
 NAN = float("nan")
 ANSWER = Classification(
@@ -90,7 +92,8 @@ def test_answers_can_be_matched() -> None:
 def test_a_wrapped_answer_is_the_answer() -> None:
     labels = ("trade", "energy", "health"), ("cooperative", "tense", "neutral")
     values = struct.pack("6d", 0.91, 0.5, 0.01, 0.75, 0.125, 0.125)
-    assert Classification.of((("trade", "energy"), "cooperative", 0.625, 0.875, None, labels, values)) == ANSWER
+    answer = ("trade", "energy"), "cooperative", 0.625, 0.875, None, labels, values, None, None
+    assert Classification.of(answer) == ANSWER
 
 
 def test_classification_to_dict() -> None:
@@ -139,60 +142,37 @@ def test_document_passes_its_answer_through() -> None:
         assert getattr(DOCUMENT, name) == getattr(ANSWER, name)
 
 
-@pytest.mark.parametrize(
-    ("answer", "text"),
-    [
-        (ANSWER, "topics  trade 0.91, energy 0.50\ntone    cooperative 0.75  (score +0.62)\nknown   88% of the words"),
-        (NO_TOPIC, "topics  none\ntone    neutral 1.00  (score -0.25)\nknown   100% of the words"),
-        (TOPICS_ONLY, "topics  trade 0.99\nknown   50% of the words"),
-        (TONE_ONLY, "tone    да 0.60\nknown   50% of the words"),
-        (SILENT, "no answer: too little known text (13% of the words known)"),
-        (EMPTY, "no answer: empty (0% of the words known)"),
-    ],
-)
-def test_classification_as_text(answer: Classification, text: str) -> None:
-    assert str(answer) == text
-
-
-def test_document_as_text() -> None:
-    assert str(DOCUMENT) == (
-        "document of 2 paragraphs\n"
-        "topics  trade, energy\n"
-        "tone    cooperative  (score +0.62)\n"
-        "\n"
-        "[1] Steel flows.\n"
-        "topics  trade 0.91, energy 0.50\n"
-        "tone    cooperative 0.75  (score +0.62)\n"
-        "known   88% of the words\n"
-        "\n"
-        f"[2] {'A ' * 35}A…\n"
-        "no answer: too little known text (13% of the words known)"
-    )
-
-
-@pytest.mark.parametrize(
-    ("answer", "text"),
-    [
-        (EMPTY, "document of 0 paragraphs\nno answer: empty (0% of the words known)"),
-        (NO_TOPIC, "document of 0 paragraphs\ntopics  none\ntone    neutral  (score -0.25)"),
-        (TOPICS_ONLY, "document of 0 paragraphs\ntopics  trade"),
-        (TONE_ONLY, "document of 0 paragraphs\ntone    да"),
-    ],
-)
-def test_document_without_paragraphs_as_text(answer: Classification, text: str) -> None:
-    assert str(Document((), answer)) == text
-
-
 @given(st.floats())
 def test_only_nan_becomes_none(value: float) -> None:
     assert none_if_nan(value) is None if math.isnan(value) else none_if_nan(value) == value
-    assert scale_text(value) == ("" if math.isnan(value) else f"  (score {value:+.2f})")
 
 
-@settings(deadline=None)
-@given(text=st.text(), width=st.integers(2, 30))
-def test_first_words_are_one_line_that_begins_the_text(text: str, width: int) -> None:
-    line = first_words(text, width)
-    assert len(line) <= width
-    assert " ".join(text.split()).startswith(line.removesuffix("…"))
-    assert line == " ".join(line.split())
+@pytest.mark.parametrize("result", [ANSWER, DOCUMENT])
+def test_a_result_that_was_made_by_hand_has_views_without_a_model(result: Any) -> None:
+    assert str(result) == shown(result)
+    assert "<mark" not in result._repr_html_()
+
+
+def test_an_answer_is_the_same_with_and_without_its_text(default_model: stance.Model) -> None:
+    text = "The two ministers signed a trade agreement."
+    answer = default_model.classify(text)
+    assert answer._source[0] is text
+    copy = pickle.loads(pickle.dumps(answer))
+    assert copy == answer
+    assert repr(copy) == repr(answer)
+    assert copy.to_dict() == answer.to_dict()
+    assert copy._source == (None, None)
+
+
+def test_all_answers_of_a_model_know_their_text_and_how_to_explain_it(any_model: stance.Model) -> None:
+    texts = ["The two ministers signed a trade agreement.", "рынок вырос", ""]
+    document = any_model.classify_document("\n\n".join(texts))
+    answers = [*map(any_model.classify, texts), *any_model.classify_many(texts)]
+    answers += [paragraph.classification for paragraph in document.paragraphs]
+    for text, answer in zip([*texts, *texts, *texts[:2]], answers, strict=True):
+        found, explain = answer._source
+        assert found == text
+        assert explain is not None
+        for column, label in enumerate(any_model.labels):
+            assert tuple(explain(text, column)) == any_model.explain(text, label, k=None)
+    assert document.classification._source == (None, None)

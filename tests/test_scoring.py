@@ -193,6 +193,12 @@ def test_a_text_scores_the_same_to_the_bit_alone_or_in_any_batch(
         assert (alone.mean_idf[0], alone.n_tokens[0]) == (together.mean_idf[row], together.n_tokens[row])
 
 
+def test_an_answer_keeps_its_text_and_what_explains_it(any_model: stance.Model, make_scorer: MakeScorer) -> None:
+    scorer = make_scorer(any_model.parameters)
+    for text in ("The two ministers signed a trade accord.", "", "рынок вырос снова"):
+        assert scorer.classify(text)._source == (text, scorer.explain)
+
+
 def test_no_text_gives_no_row(any_model: stance.Model, make_scorer: MakeScorer) -> None:
     scores = make_scorer(any_model.parameters).score([])
     assert len(scores) == len(scores.decisions) == len(scores.topics) == len(scores.known) == len(scores.n_tokens) == 0
