@@ -31,6 +31,7 @@ ORDER = (
     "writer",
     "labelled",
     "model",
+    "views",
     "parallel",
     "processes",
     "columns",
