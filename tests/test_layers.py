@@ -49,6 +49,14 @@ ORDER = (
     "evaluation",
     "learning",
     "summaries",
+    "page",
+    "drawing",
+    "article_page",
+    "corpus_charts",
+    "extremes",
+    "corpus_page",
+    "evaluation_page",
+    "report",
     "api",
     "__init__",
     "cli",
@@ -56,11 +64,23 @@ ORDER = (
 )
 """A module imports only from modules before it."""
 
-LATE = {("model", "dispatch"), ("model", "pipeline")}
+LATE = {("evaluation", "evaluation_page"), ("model", "dispatch"), ("model", "pipeline")}
 """Imports inside functions against the order: methods whose work needs packages that scoring does without."""
 
 TRAINING = {"labelled", "counting", "calibration", "heads", "evaluation", "learning"}
-HEAVY = {"joblib", "numpy", "pandas", "polars", "pyarrow", "scipy", "sklearn", "threadpoolctl", "tqdm"}
+HEAVY = {
+    "jinja2",
+    "joblib",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "scipy",
+    "sklearn",
+    "threadpoolctl",
+    "tqdm",
+}
 PACKAGE = Path(stance.__file__).parent
 TREES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 
