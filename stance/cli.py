@@ -1,4 +1,4 @@
-"""The command line: ``stance classify | score | train | evaluate | explain | inspect``.
+"""The command line: ``stance classify | score | train | evaluate | explain | inspect | report``.
 
 Answers go to standard output, everything else to standard error. The exit code is 0 when all went well, 2 on bad input
 or usage (with one line that says what to do), 130 when interrupted and 143 when told to end.
@@ -15,11 +15,13 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 import stance
 from stance.errors import StanceError, StanceWarning, TableError
+from stance.files import replacing
 from stance.formats import STANDARD
 from stance.table import BOMS, unknown_encoding
 
@@ -202,6 +204,33 @@ def _diff(options: argparse.Namespace) -> None:
     print(json.dumps(found.to_dict(), ensure_ascii=False) if options.json else found)
 
 
+def _report(options: argparse.Namespace) -> None:
+    from stance.report import corpus_report, kind_of
+
+    if options.output != STANDARD:
+        _check_output(Path(options.output))
+    said = {name: getattr(options, name) for name in ("text", "date", "prefix", "topics", "tone")}
+    kind = kind_of(options.input, options.evaluate, **said)
+    title = options.title or ("Report" if options.input == STANDARD else Path(options.input).name)
+    model = partial(stance.load, options.model)
+    named = {name: value for name, value in said.items() if value is not None}
+    if kind == "article":
+        from stance.article_page import article_page
+
+        page = article_page(model(), _read_text(options.input, options.encoding), title)
+    elif kind == "evaluation":
+        page = stance.evaluate(model(), options.input, **named, encoding=options.encoding).to_html(title)
+    else:
+        anew = options.model is not None
+        page = corpus_report(options.input, title, model, anew, _tell, **named, encoding=options.encoding)
+    if options.output == STANDARD:
+        print(page)
+        return
+    with replacing(options.output) as file:
+        file.write(page.encode("utf-8"))
+    print(f"wrote {options.output} ({len(page.encode('utf-8')) / 1e3:,.0f} kB)")
+
+
 # Reading -------------------------------------------------------------------------------------------------------------
 
 
@@ -326,6 +355,18 @@ def _parser() -> argparse.ArgumentParser:
     diff.add_argument("--text", default="text", metavar="COLUMN", help="the texts (default: text)")
     diff.add_argument("-k", type=int, default=5, metavar="N", help="how many texts to name that differ (default: 5)")
     with_json(diff)
+
+    report = command("report", _report, "Write a page about an article, a table of texts, or how good a model is.")
+    report.add_argument("input", metavar="IN", help="a text file, or a CSV, TSV, JSONL or Parquet file, scored or not")
+    report.add_argument("-o", "--output", default=STANDARD, metavar="PAGE", help="HTML (default: standard output)")
+    report.add_argument("--evaluate", action="store_true", help="judge the model by the labels of IN")
+    report.add_argument("--title", help="the heading (default: the name of IN)")
+    report.add_argument("--text", metavar="COLUMN", help="the texts (default: text, or of a usual name)")
+    report.add_argument("--date", metavar="COLUMN", help="dates such as 2024-05-17 (default: one of a usual name)")
+    report.add_argument("--prefix", help="what stands before the names of the columns with answers")
+    report.add_argument("--topics", metavar="COLUMN", help="with --evaluate: the topics (default: topics)")
+    report.add_argument("--tone", metavar="COLUMN", help="with --evaluate: the tone (default: tone)")
+    with_model(report)
     return parser
 
 

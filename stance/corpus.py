@@ -22,7 +22,7 @@ from stance.parallel import in_order
 from stance.table import Table, rows_of_batch
 from stance.writer import RowWriter, TextFormat
 
-__all__ = ["Job", "score_files"]
+__all__ = ["Job", "score_files", "text_column"]
 
 BLOCK_ROWS, ARROW_ROWS = 1024, 4096
 """Rows of a batch: lines of text, and columns."""
@@ -109,6 +109,32 @@ def score_files(source: str, output: str, job: Job) -> None:
         job.tell(f"warning: {job.errors} names {outputs.n_bad:,} that could not be read")
 
 
+def text_column(table: Table, text: str | None, tell: Callable[[str], None]) -> str:
+    """Find the column with the texts.
+
+    Parameters
+    ----------
+    table : Table
+    text : str or None
+        Its name; by default ``text``, or else the one column with another usual name.
+    tell : callable
+        Takes what the user should know.
+
+    Raises
+    ------
+    TableError
+        There is none.
+    """
+    wanted = text or "text"
+    if text is None and wanted not in table.columns:
+        usual = [name for name in table.columns if name.strip().lower() in USUAL_NAMES]
+        if len(usual) == 1:
+            tell(f"{table.path}: the texts are taken from the column {usual[0]!r}")
+            return usual[0]
+    table.require(wanted, "--text")
+    return wanted
+
+
 class _Progress:
     """A bar that tells the time left from the bytes that have been read: nobody knows the number of rows."""
 
@@ -180,7 +206,7 @@ def _score_file(
 ) -> None:
     path, out = outputs.pairs[number]
     with Table(path, job.encoding, job.delimiter, job.errors is not None) as table:
-        text = _text_column(job, table)
+        text = text_column(table, job.text, job.tell)
         replaced = [name for name in job.columns.kinds if name in table.columns]
         if replaced:
             job.tell(
@@ -237,18 +263,6 @@ def _counted(batches: Iterator[Batch], advance: Callable[[int], None]) -> Iterat
     for batch in batches:
         yield batch
         advance(batch.n_rows)
-
-
-def _text_column(job: Job, table: Table) -> str:
-    """Find the column with the texts, or raise `TableError`."""
-    text = job.text or "text"
-    if job.text is None and text not in table.columns:
-        usual = [name for name in table.columns if name.strip().lower() in USUAL_NAMES]
-        if len(usual) == 1:
-            job.tell(f"{table.path}: the texts are taken from the column {usual[0]!r}")
-            return usual[0]
-    table.require(text, "--text")
-    return text
 
 
 def _schema(table: Table) -> Any:

@@ -11,17 +11,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, precision_recall_curve
 from tqdm import tqdm
 
 from stance.errors import StanceWarning, TableError, listed
 from stance.labelled import Labelled, Source, Targets
 from stance.model import BATCH, Model
 
-__all__ = ["Coverage", "LabelScores", "Report", "ToneReport", "TopicsReport", "evaluate", "expected_calibration_error"]
+__all__ = [
+    "Bin",
+    "Coverage",
+    "Curves",
+    "LabelScores",
+    "Point",
+    "Report",
+    "ToneReport",
+    "TopicsReport",
+    "evaluate",
+    "expected_calibration_error",
+]
 
 N_BINS = 15
 COVERAGES = tuple(tenth / 10 for tenth in range(1, 11))
+N_POINTS = 50
+"""Steps of recall in a precision-recall curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,55 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Bin:
+    """Decisions of about the same confidence.
+
+    Attributes
+    ----------
+    confidence : float
+        Their mean probability.
+    accuracy : float
+        The share of them that are right.
+    n : int
+        How many there are.
+    """
+
+    confidence: float
+    accuracy: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point of a precision-recall curve.
+
+    Attributes
+    ----------
+    recall, precision : float
+    """
+
+    recall: float
+    precision: float
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """What can be drawn of one head.
+
+    Attributes
+    ----------
+    precision_recall : dict of str to list of Point
+        For each label that some row has, as its probability's threshold falls: around every fiftieth of recall the
+        point with the best precision. Rows without an answer come last.
+    reliability : list of Bin
+        Those of the expected calibration error's 15 bins that hold decisions.
+    """
+
+    precision_recall: dict[str, list[Point]]
+    reliability: list[Bin]
+
+
+@dataclass(frozen=True, slots=True)
 class TopicsReport:
     """How well topics are given.
 
@@ -83,6 +145,7 @@ class TopicsReport:
         The same for each label on its own.
     coverage : list of Coverage
         A row's confidence is that of its least sure decision.
+    curves : Curves
     """
 
     labels: dict[str, LabelScores]
@@ -96,6 +159,7 @@ class TopicsReport:
     calibration_error: float
     calibration_error_by_label: dict[str, float]
     coverage: list[Coverage]
+    curves: Curves
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +177,7 @@ class ToneReport:
         Number of rows by true tone and given tone; "(no answer)" is a given tone too where it occurs.
     coverage : list of Coverage
         A row's confidence is the probability of its tone.
+    curves : Curves
     """
 
     labels: dict[str, LabelScores]
@@ -121,6 +186,7 @@ class ToneReport:
     calibration_error: float
     confusion: dict[str, dict[str, int]]
     coverage: list[Coverage]
+    curves: Curves
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +241,41 @@ class Report:
             tone = _tone_report(tone_names, truth.tones[toned], probabilities[toned, n_topics:], answered[toned])
         return cls(len(given), int((~answered).sum()), topics, tone)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give the report as plain types that `json.dumps` takes."""
-        return asdict(self)
+    def to_dict(self, curves: bool = True) -> dict[str, Any]:
+        """Give the report as plain types that `json.dumps` takes.
+
+        Parameters
+        ----------
+        curves : bool
+            Whether the curves are among them, which are longer than all the rest.
+        """
+        facts = asdict(self)
+        for head in () if curves else ("topics", "tone"):
+            (facts[head] or {}).pop("curves", None)
+        return facts
+
+    def to_html(self, title: str = "Evaluation") -> str:
+        """Make a page of the report.
+
+        Parameters
+        ----------
+        title : str
+            The heading of the page.
+
+        Returns
+        -------
+        str
+            HTML that loads nothing: with the scores of each label, the confusion of tones, and how calibration,
+            precision, recall and coverage go together.
+
+        Raises
+        ------
+        MissingExtraError
+            Jinja or Matplotlib is not installed.
+        """
+        from stance.evaluation_page import evaluation_page
+
+        return evaluation_page(self, title)
 
     def __str__(self) -> str:
         parts = [f"{self.n_rows:,} rows, {self.n_abstained:,} of them without an answer"]
@@ -286,9 +384,16 @@ def expected_calibration_error(confidence: NDArray[np.float64], is_right: NDArra
     """
     if not len(confidence):
         return 0.0
+    return sum(part.n * abs(part.confidence - part.accuracy) for part in _bins(confidence, is_right)) / len(confidence)
+
+
+def _bins(confidence: NDArray[np.float64], is_right: NDArray[np.bool_]) -> list[Bin]:
+    """Give the bins of equal width that hold something."""
     bins = np.minimum((confidence * N_BINS).astype(np.int64), N_BINS - 1)
-    gap = np.bincount(bins, confidence, N_BINS) - np.bincount(bins, is_right.astype(np.float64), N_BINS)
-    return float(np.abs(gap).sum() / len(confidence))
+    n_in = np.bincount(bins, minlength=N_BINS)
+    said = np.bincount(bins, confidence, N_BINS) / np.maximum(n_in, 1)
+    was = np.bincount(bins, is_right.astype(np.float64), N_BINS) / np.maximum(n_in, 1)
+    return [Bin(*part) for part in zip(said.tolist(), was.tolist(), n_in.tolist(), strict=True) if part[2]]
 
 
 def _topics_report(
@@ -329,6 +434,7 @@ def _topics_report(
             for column, name in enumerate(names)
         },
         coverage=_coverage(certainty, micro_f1),
+        curves=Curves(_precision_recall(names, truth, probabilities), _bins(sure.ravel(), truth[answered].ravel())),
     )
 
 
@@ -359,6 +465,10 @@ def _tone_report(
             for name, row in zip(names, counts.tolist(), strict=True)
         },
         coverage=_coverage(confidence, lambda rows: float(is_right[rows].mean())),
+        curves=Curves(
+            _precision_recall(names, truth[:, None] == range(len(names)), probabilities),
+            _bins(confidence[answered], is_right[answered]),
+        ),
     )
 
 
@@ -371,6 +481,24 @@ def _label_scores(
     ranked = np.nan_to_num(probabilities, nan=-1.0)
     average_precision = float(average_precision_score(truth, ranked)) if support else 0.0
     return LabelScores(precision, recall, f1, average_precision, support)
+
+
+def _precision_recall(
+    names: Sequence[str], truth: NDArray[np.bool_], probabilities: NDArray[np.float64]
+) -> dict[str, list[Point]]:
+    """Give the precision-recall curve of each label that some row has."""
+    curves = {}
+    for column, name in enumerate(names):
+        if truth[:, column].any():
+            ranked = np.nan_to_num(probabilities[:, column], nan=-1.0)
+            precision, recall, _ = precision_recall_curve(truth[:, column], ranked)
+            best: dict[int, Point] = {}
+            for point in map(Point, recall.tolist(), precision.tolist()):
+                step = round(point.recall * N_POINTS)
+                if step not in best or point.precision > best[step].precision:
+                    best[step] = point
+            curves[name] = [best[step] for step in sorted(best)]
+    return curves
 
 
 def _precision_recall_f1(truth: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> tuple[float, float, float]:

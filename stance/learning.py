@@ -245,7 +245,7 @@ def fit(
         "settings": {"C": dict(zip(("topics", "tone"), strengths, strict=True)), "random_state": random_state},
     }
     if validation is not None:
-        card["cross_validation"] = validation.report().to_dict()
+        card["cross_validation"] = validation.report().to_dict(curves=False)
     n_terms = len(vocabulary.idf)
     term_weights, weight_scale = quantise(weights[:n_terms] * vocabulary.idf[:, np.newaxis])
     subword_weights, subword_scale = quantise(weights[n_terms:] * vocabulary.subword_units[:, np.newaxis])

@@ -67,6 +67,8 @@ def test_the_source_archive_builds_with_and_without_a_compiler(unpacked: Path, t
     assert names >= {path.name for path in (ROOT / "stance").glob("*.p*")}
     compiled = build(unpacked, tmp_path / "compiled", "build_wheel")
     assert answer(compiled, tmp_path / "a")[0] == "compiled"
+    with zipfile.ZipFile(compiled) as archive:
+        assert {f"stance/pages/{path.name}" for path in (ROOT / "stance" / "pages").iterdir()} <= {*archive.namelist()}
     for left in (unpacked / "build", *(unpacked / "stance").glob("*.c")):
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     plain = build(unpacked, tmp_path / "plain", "build_wheel", CC="/bin/false")

@@ -28,7 +28,7 @@ WAR = "Rebels shelled the town and the army fired missiles at the port."
 STRANGE = "qqzzvv xxjjkk wwqqpp"
 ARTICLE = f"{PEACE}\r\n\r\n{WAR}\r\n\r\n{STRANGE}\r\n"
 ANSWERS = ["topics", "tone", "tone_score", "known"]
-COMMANDS = ["classify", "score", "train", "evaluate", "explain", "inspect", "diff"]
+COMMANDS = ["classify", "score", "train", "evaluate", "explain", "inspect", "diff", "report"]
 FORMATS = ".csv, .tsv, .jsonl, .ndjson, .parquet (or .gz or .zst after the text formats)"
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and devices")

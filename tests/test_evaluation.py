@@ -16,13 +16,14 @@ from sklearn.metrics import (
     average_precision_score,
     confusion_matrix,
     f1_score,
+    precision_recall_curve,
     precision_recall_fscore_support,
 )
 
 import stance
 from stance import evaluation
 from stance.errors import StanceWarning, TableError
-from stance.evaluation import Coverage, LabelScores, Report, evaluate, expected_calibration_error
+from stance.evaluation import Bin, Coverage, LabelScores, Point, Report, evaluate, expected_calibration_error
 from stance.labelled import Targets
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -520,3 +521,47 @@ def test_progress_is_shown_on_standard_error(
     captured = capsys.readouterr()
     assert ("scoring" in captured.err) == progress
     assert captured.out == ""
+
+
+@settings(deadline=None, max_examples=30)
+@given(SEEDS)
+def test_curves_lie_on_those_of_scikit_learn_and_agree_with_the_rest(seed: int) -> None:
+    truth, probabilities, given = answers(seed)
+    report = Report.of(TOPICS, TONES, truth, probabilities, given)
+    assert report.topics is not None
+    assert list(report.topics.curves.precision_recall) == [
+        name for name, scores in report.topics.labels.items() if scores.support
+    ]
+    for name, points in report.topics.curves.precision_recall.items():
+        column = TOPICS.index(name)
+        ranked = np.nan_to_num(probabilities[:, column], nan=-1)
+        precision, recall, _ = precision_recall_curve(truth.topics[:, column], ranked)
+        curve = set(zip(recall.tolist(), precision.tolist(), strict=True))
+        assert {(point.recall, point.precision) for point in points} <= curve
+        assert [point.recall for point in points] == sorted({point.recall for point in points})
+        assert points[-1].recall == 1
+        best = {round(one * 50): max(p for r, p in curve if round(r * 50) == round(one * 50)) for one, _ in curve}
+        assert [point.precision for point in points] == [best[step] for step in sorted(best)]
+    bins = report.topics.curves.reliability
+    n_answered = int(np.isfinite(probabilities[:, 0]).sum())
+    assert sum(part.n for part in bins) == n_answered * len(TOPICS)
+    error = sum(part.n * abs(part.confidence - part.accuracy) for part in bins) / max(n_answered * len(TOPICS), 1)
+    assert error == pytest.approx(report.topics.calibration_error)
+
+
+def test_reliability_by_hand() -> None:
+    tones = np.array([0, 1, 0])
+    probabilities = np.array([[0.95, 0.05], [0.99, 0.01], [0.45, 0.55]])
+    report = Report.of((), ("u", "v"), Targets(np.zeros((3, 0), dtype=bool), tones, 2), probabilities, [(), (), ()])
+    assert report.tone is not None
+    assert report.tone.curves.reliability == [Bin(0.55, 0.0, 1), Bin(0.97, 0.5, 2)]
+    assert report.tone.curves.precision_recall["v"] == [Point(0.0, 1.0), Point(1.0, pytest.approx(1 / 3))]
+
+
+def test_plain_types_do_without_the_curves_where_they_are_not_wanted(model: stance.Model) -> None:
+    rows = frame(text=["peace treaty", "steel tariff"], topics=["x", "y"])
+    report = evaluate(model, rows, progress=False)
+    facts = report.to_dict()
+    assert set(facts["topics"].pop("curves")) == {"precision_recall", "reliability"}
+    assert report.to_dict(curves=False) == facts
+    assert facts["tone"] is None

@@ -54,6 +54,14 @@ ORDER = (
     "inspecting",
     "comparing",
     "summaries",
+    "page",
+    "drawing",
+    "article_page",
+    "corpus_charts",
+    "extremes",
+    "corpus_page",
+    "evaluation_page",
+    "report",
     "api",
     "__init__",
     "cli",
@@ -61,11 +69,29 @@ ORDER = (
 )
 """A module imports only from modules before it."""
 
-LATE = {("model", "dispatch"), ("model", "pipeline"), ("results", "notebook"), ("results", "terminal")}
+LATE = {
+    ("evaluation", "evaluation_page"),
+    ("model", "dispatch"),
+    ("model", "pipeline"),
+    ("results", "notebook"),
+    ("results", "terminal"),
+}
 """Imports inside functions against the order: methods whose work needs what scoring does without."""
 
 TRAINING = {"labelled", "counting", "calibration", "heads", "evaluation", "learning"}
-HEAVY = {"joblib", "numpy", "pandas", "polars", "pyarrow", "scipy", "sklearn", "threadpoolctl", "tqdm"}
+HEAVY = {
+    "jinja2",
+    "joblib",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "scipy",
+    "sklearn",
+    "threadpoolctl",
+    "tqdm",
+}
 VIEWS = {"html", "stance.notebook", "stance.terminal", "stance.views", "unicodedata"}
 """Imported when an answer is shown."""
 PACKAGE = Path(stance.__file__).parent

@@ -520,7 +520,7 @@ def test_every_row_is_judged_once(made: tuple[stance.Model, CrossValidation]) ->
 
 def test_the_card_has_the_scores_of_the_cross_validation(made: tuple[stance.Model, CrossValidation]) -> None:
     model, validation = made
-    assert model.card["cross_validation"] == validation.report().to_dict()
+    assert model.card["cross_validation"] == validation.report().to_dict(curves=False)
     assert model.card["cross_validation"]["n_rows"] == 30
 
 
