@@ -196,7 +196,7 @@ cdef inline uint64_t next_random(uint64_t* state) noexcept nogil:
 
 def fit(const float[::1] data not None, const int32_t[::1] indices not None, const int64_t[::1] indptr not None,
         const float[:, ::1] topics not None, const float[:, ::1] tones not None, const float[::1] counts not None,
-        Py_ssize_t n_features, double topic_strength, double tone_strength, int passes, double tolerance):
+        const float[:, ::1] given not None, Py_ssize_t n_features, double topic_strength, double tone_strength, int passes, double tolerance):
     """Fit all heads.
 
     Parameters
@@ -209,6 +209,8 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
         The truth of each tone, 1 in all; or 0 in all in a row without a tone.
     counts : buffer of float32, shape (n_rows,)
         How many rows each row counts as.
+    given : buffer of float32, shape (n_rows, n_topics + n_tones) or (0, n_topics + n_tones)
+        Decision values that each row has from elsewhere, to which the heads' own are added; no row for none.
     n_features : int
     topic_strength, tone_strength : float
         C of the topics and of the tones.
@@ -242,7 +244,7 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
     cdef float* g
     cdef float value, close = tolerance
     cdef Py_ssize_t moved
-    cdef bint is_moved
+    cdef bint is_moved, is_given = given.shape[0] > 0
     cdef int done = 0
     cdef uint64_t state = <uint64_t>0x9E3779B97F4A7C15
     if z == NULL:
@@ -269,6 +271,9 @@ def fit(const float[::1] data not None, const int32_t[::1] indices not None, con
                     z[j] = w[n_features * stride + j]
                     means[j] += z[j]
                     change[j] = 0
+                if is_given:
+                    for j in range(n_topics + n_tones):
+                        z[j] += given[row, j]
                 if begin < end:
                     gather(w, stride, &indices[begin], &data[begin], end - begin, z)
                 # 2. Solve.

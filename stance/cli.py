@@ -30,6 +30,8 @@ __all__ = ["main"]
 ARTICLE_LIMIT = 64 << 20
 """The most bytes that are read as one article."""
 BATCH = 1024
+DEFAULT = "default"
+"""What `--base` calls the model that comes with stance."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -121,6 +123,7 @@ def _train(options: argparse.Namespace) -> None:
         options.text,
         options.topics,
         options.tone,
+        base=None if options.base is None else stance.load(None if options.base == DEFAULT else options.base),
         group=options.group,
         encoding=options.encoding,
         random_state=options.random_state,
@@ -128,11 +131,12 @@ def _train(options: argparse.Namespace) -> None:
     )
     model.save(options.output)
     print(f"wrote {options.output} ({Path(options.output).stat().st_size / 1e6:.1f} MB): {model!r}")
-    scores = model.card.get("cross_validation")
-    if scores and scores["topics"]:
-        print(f"topics, cross-validated: macro-F1 {scores['topics']['macro_f1']:.3f}")
-    if scores and scores["tone"]:
-        print(f"tone, cross-validated: macro-F1 {scores['tone']['macro_f1']:.3f}")
+    scores = model.card.get("cross_validation") or {}
+    before = model.card.get("base", {}).get("on_these_rows", {})
+    for head in ("topics", "tone"):
+        if scores.get(head):
+            beside = f" (the base: {before[head]:.3f})" if head in before else ""
+            print(f"{head}, cross-validated: macro-F1 {scores[head]['macro_f1']:.3f}{beside}")
 
 
 def _check_output(path: Path) -> None:
@@ -327,6 +331,7 @@ def _parser() -> argparse.ArgumentParser:
     train = command("train", _train, "Train a model on labelled rows.")
     with_labels(train)
     train.add_argument("-o", "--output", required=True, metavar="FILE", help="the model file to write")
+    train.add_argument("--base", metavar="FILE", help="a model file to start from; 'default' for the one of stance")
     train.add_argument("--group", default="group", metavar="COLUMN", help="the document of each row (default: group)")
     train.add_argument("--random-state", type=int, default=0, metavar="N", help="seed (default: 0)")
     train.add_argument("--jobs", type=int, default=-1, metavar="N", help="heads fitted at a time (default: one a core)")

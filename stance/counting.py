@@ -27,7 +27,7 @@ try:
 except ImportError:  # there was no C compiler when stance was installed
     compiled = None
 
-__all__ = ["Corpus", "Vocabulary", "matrix_of"]
+__all__ = ["Corpus", "Vocabulary", "inverse_frequency", "matrix_of"]
 
 SUBWORD_LENGTHS = (3, 5)
 """Least and greatest number of characters of a subword, the two spaces around the token included."""
@@ -134,9 +134,9 @@ class Vocabulary:
         keys, pair_frequency = _pair_frequency(corpus, rows, words, min_df)
         kept_pairs = _kept(pair_frequency, min_df, max_terms)
         pairs = np.column_stack([keys[kept_pairs] >> 32, keys[kept_pairs] & 0xFFFFFFFF])
-        idf = _idf(np.concatenate([frequency[words], pair_frequency[kept_pairs]]), n_texts)
+        idf = inverse_frequency(np.concatenate([frequency[words], pair_frequency[kept_pairs]]), n_texts)
         grams, units = _fit_subwords(corpus, rows, min_df + (min_df > 1), max_terms)
-        return cls(words, pairs, idf, float(_idf(np.zeros(1), n_texts)[0]), grams, units)
+        return cls(words, pairs, idf, float(inverse_frequency(np.zeros(1), n_texts)[0]), grams, units)
 
     def transform(self, corpus: Corpus, rows: NDArray[np.int64]) -> sparse.csr_array:
         """Give the features of some texts of a corpus.
@@ -249,7 +249,7 @@ def _document_frequency(counts: sparse.csr_array) -> NDArray[np.int64]:
     return np.bincount(counts.indices, minlength=counts.shape[1])
 
 
-def _idf(frequency: NDArray[np.generic], n_texts: int) -> NDArray[np.float64]:
+def inverse_frequency(frequency: NDArray[np.generic], n_texts: int) -> NDArray[np.float64]:
     """Inverse document frequency as in scikit-learn: ln((1 + n) / (1 + df)) + 1."""
     return np.log((1.0 + n_texts) / (1.0 + frequency.astype(np.float64))) + 1.0
 
@@ -339,7 +339,7 @@ def _fit_subwords(
         frequency = _document_frequency(counts)
         squares = np.bincount(counts.indices, weights=counts.data.astype(np.float64) ** 2, minlength=len(frequency))
     kept = _kept(frequency, min_df, max_terms)
-    units = _idf(frequency[kept], len(rows))
+    units = inverse_frequency(frequency[kept], len(rows))
     mean_square = float((units**2 * squares[kept]).sum()) / max(len(rows), 1)
     return kept, units / (np.sqrt(mean_square) or 1.0)
 

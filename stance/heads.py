@@ -10,6 +10,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 from stance.calibration import two_columns
@@ -21,7 +22,18 @@ try:
 except ImportError:  # there was no C compiler when stance was installed
     solver = None
 
-__all__ = ["DEFAULT_STRENGTH", "MAX_TERMS", "Fold", "Taught", "Trainer", "Unseen", "fit_heads"]
+__all__ = [
+    "DEFAULT_STRENGTH",
+    "MAX_TERMS",
+    "Fold",
+    "Taught",
+    "Trainer",
+    "Unseen",
+    "fit_correction",
+    "fit_heads",
+    "odds",
+    "tone_intercepts",
+]
 
 PARTS = 8
 """Texts that share a vocabulary are counted in so many parts."""
@@ -42,6 +54,8 @@ TOLERANCE = 1e-4
 """It stops before where no probability is farther than this from its row's."""
 SKLEARN_TOLERANCE = 1e-5
 """scikit-learn's own, 1e-4, stops short of the minimum."""
+FUNCTION_TOLERANCE = 1e-12
+"""SciPy's own, 2e-9, does so too."""
 
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 Heads = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -260,7 +274,7 @@ def fit_heads(
     present = present if len(present) > 1 else present[:0]
     outputs = np.concatenate([learned, n_topics + present])
     weights = np.zeros((features.shape[1], n_topics + targets.n_tones))
-    intercepts = np.concatenate([[_odds(n, len(targets.topics)) for n in n_true.tolist()], _tone_intercepts(targets)])
+    intercepts = np.concatenate([[odds(n, len(targets.topics)) for n in n_true.tolist()], tone_intercepts(targets)])
     topics = targets.topics[:, learned].astype(np.float32)
     tones = (targets.tones[:, np.newaxis] == present).astype(np.float32)
     counts = np.ones(features.shape[0], dtype=np.float32)
@@ -276,6 +290,7 @@ def fit_heads(
             np.ascontiguousarray(topics),
             np.ascontiguousarray(tones),
             counts,
+            np.zeros((0, len(outputs)), dtype=np.float32),
             features.shape[1],
             *strengths,
             passes,
@@ -285,12 +300,86 @@ def fit_heads(
     return weights, intercepts
 
 
-def _odds(n_true: int, n_texts: int) -> float:
+def fit_correction(
+    features: sparse.csr_array,
+    truth: NDArray[np.float32],
+    given: NDArray[np.float64],
+    counts: NDArray[np.float32],
+    strength: float,
+    is_tone: bool,
+) -> NDArray[np.float64]:
+    """Fit what is to be added to decision values that rows have already.
+
+    Parameters
+    ----------
+    features : csr_array of float32, shape (n_rows, n_features)
+    truth : ndarray of float32, shape (n_rows, n_labels)
+        1 where a row has the label.
+    given : ndarray of float64, shape (n_rows, n_labels)
+        The decision values that the rows have.
+    counts : ndarray of float32, shape (n_rows,)
+        How many rows each counts as.
+    strength : float
+        C.
+    is_tone : bool
+        Whether the labels share a softmax, instead of a sigmoid for each.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_features + 1, n_labels)
+        Weights, and in the last row intercepts; they have a penalty too.
+    """
+    if solver is None:
+        return _correction_in_numpy(features, truth, given, counts, strength, is_tone)
+    truth, none = np.ascontiguousarray(truth), np.zeros((len(truth), 0), dtype=np.float32)
+    fitted = solver.fit(
+        features.data,
+        features.indices.astype(np.int32, copy=False),
+        features.indptr.astype(np.int64),
+        *((none, truth) if is_tone else (truth, none)),
+        counts,
+        given.astype(np.float32, order="C"),
+        features.shape[1],
+        strength,
+        strength,
+        min(max(PASSES[0], VISITS // len(truth)), PASSES[1]),
+        TOLERANCE,
+    )
+    return np.asarray(fitted, dtype=np.float64)
+
+
+def _correction_in_numpy(
+    features: sparse.csr_array,
+    truth: NDArray[np.float32],
+    given: NDArray[np.float64],
+    counts: NDArray[np.float32],
+    strength: float,
+    is_tone: bool,
+) -> NDArray[np.float64]:
+    """Do the same without the compiled solver, by L-BFGS."""
+    columns = sparse.hstack([features, np.ones((len(truth), 1))], format="csr")
+    worth = strength * counts[:, np.newaxis].astype(np.float64)
+
+    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        weights = flat.reshape(columns.shape[1], -1)
+        values = given + columns @ weights
+        zero = np.logaddexp.reduce(values, axis=1, keepdims=True) if is_tone else np.logaddexp(0, values)
+        probabilities = np.exp(values - zero)
+        lost = (worth * (zero * (truth if is_tone else 1) - truth * values)).sum()
+        slope = columns.T @ (worth * (probabilities - truth)) + weights
+        return float(lost + flat @ flat / 2), slope.ravel()
+
+    start = np.zeros(columns.shape[1] * truth.shape[1])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000, "ftol": FUNCTION_TOLERANCE})
+    return np.asarray(found.x, dtype=np.float64).reshape(columns.shape[1], -1)
+
+
+def odds(n_true: int, n_texts: int) -> float:
     """Give the logarithm of the odds with one imagined text for the topic and one against."""
     return float(np.log((n_true + 1) / (n_texts - n_true + 1)))
 
 
-def _tone_intercepts(targets: Targets) -> NDArray[np.float64]:
+def tone_intercepts(targets: Targets) -> NDArray[np.float64]:
     """Give the logarithm of each tone's frequency, and to a tone that no text here has, one imagined text in all."""
     labelled = targets.tones[targets.tones >= 0]
     counts = np.bincount(labelled, minlength=targets.n_tones)
@@ -304,7 +393,7 @@ def _topic_head(features: sparse.csr_array, target: NDArray[np.int64], strength:
     n_true = int(target.sum())
     if n_true in (0, len(target)) or not features.shape[1]:
         # Nothing to tell apart, or to tell it by.
-        return np.zeros((1, features.shape[1])), np.array([_odds(n_true, len(target))])
+        return np.zeros((1, features.shape[1])), np.array([odds(n_true, len(target))])
     head = LogisticRegression(C=strength, tol=SKLEARN_TOLERANCE, max_iter=1000).fit(features, target)
     return head.coef_.astype(np.float64), head.intercept_.astype(np.float64)
 
@@ -314,7 +403,7 @@ def _tone_head(features: sparse.csr_array, targets: Targets, strength: float) ->
     labelled = targets.tones >= 0
     present = np.unique(targets.tones[labelled])
     weights = np.zeros((targets.n_tones, features.shape[1]))
-    intercepts = _tone_intercepts(targets)
+    intercepts = tone_intercepts(targets)
     if len(present) < 2 or not features.shape[1]:
         return weights, intercepts
     head = LogisticRegression(C=strength, tol=SKLEARN_TOLERANCE, max_iter=1000)

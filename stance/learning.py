@@ -7,6 +7,8 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import repeat
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from stance.adapting import adapt, labels_with
 from stance.calibration import MIN_EXAMPLES, Mixture, fit_rule
 from stance.counting import SUBWORD_LENGTHS, Corpus
 from stance.errors import StanceWarning, TrainingError, listed, shorten
@@ -37,6 +40,9 @@ MIN_GROUPS = 10
 """With fewer different texts than this there is no cross-validation."""
 SMALL = 200
 """With fewer texts than this, a word that only one of them has is kept too."""
+EVERY_TEXT = "every text will get it"
+NEAR = 0.85
+"""A new label this near to one of the base, by `difflib`, may be the same."""
 
 
 def train(
@@ -45,6 +51,7 @@ def train(
     topics: str | None = "topics",
     tone: str | None = "tone",
     *,
+    base: Model | None = None,
     group: str | None = "group",
     encoding: str | None = None,
     random_state: int = 0,
@@ -65,6 +72,10 @@ def train(
     tone : str or None
         The column with the tone, one label a row; rows with an empty cell teach topics only. A table without the
         column, or None, gives a model of topics only.
+    base : Model, optional
+        A model to start from, such as ``stance.load()``: the rows correct its labels and may add some. Labels that no
+        row has stay as they are; so do all where correcting them makes them no better on rows held out. Rows that have
+        none of the base's tones replace its tones.
     group : str or None
         A column that names the document of a row: rows of one document stay in one fold. Rows with the same text do
         so anyway.
@@ -89,18 +100,22 @@ def train(
     TrainingError
         There are fewer than two rows with text, no word in any of them, no label at all, or a topic and a tone of the
         same name.
+    TypeError
+        `base` is not a Model.
 
     Warns
     -----
     StanceWarning
         Rows without text, rows with the same text and other labels, labels too rare to cross-validate, a tone column
-        with one label, too few rows to cross-validate.
+        with one label, too few rows to cross-validate; with a base: a new topic or tone that is spelt almost like one
+        of the base, and rows of which the base knows too few words.
 
     Notes
     -----
     Words and pairs are weighted by sublinear TF-IDF, subwords by linear TF-IDF over the root of the text's length. Each
     topic has a logistic regression of its own, tone a multinomial one. The penalty is chosen by log-loss on a fold;
-    calibration and thresholds come from decision values of five-fold cross-validation (`stance.calibration`).
+    calibration and thresholds come from decision values of five-fold cross-validation (`stance.calibration`). How a
+    base is corrected, `stance.adapting` says.
 
     Examples
     --------
@@ -114,8 +129,44 @@ def train(
     ...     model = stance.train(rows)
     >>> model.topics, model.tones
     (('trade', 'health'), ())
+
+    With a base, the labels of the rows are added to those that it has:
+
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     model = stance.train(rows.assign(topics=["tariffs", "", "tariffs", ""]), base=stance.load())
+    >>> model.topics[-2:], model.tones
+    (('culture', 'tariffs'), ('cooperative', 'tense', 'mixed', 'neutral'))
     """
-    return fit(Labelled.read(data, text, topics, tone, group, encoding), random_state, n_jobs, progress)[0]
+    if not isinstance(base, Model | None):
+        raise TypeError(f"expected base to be a Model, such as stance.load(), but got {type(base).__name__}")
+    labelled = Labelled.read(data, text, topics, tone, group, encoding)
+    if base is not None:
+        return _adapted(labelled, base, random_state, n_jobs, progress)
+    return fit(labelled, random_state, n_jobs, progress)[0]
+
+
+def _adapted(labelled: Labelled, base: Model, random_state: int, n_jobs: int, progress: bool | None) -> Model:
+    """Start from a base: the whole of `train` after reading."""
+    random_state = operator.index(random_state)
+    labelled = _usable(labelled).ordered()
+    own_topics, own_tones = _label_names(labelled)
+    topics, tones = labels_with(base, own_topics, own_tones)
+    _check_distinct(topics, tones)
+    folds = folds_of(labelled, random_state, N_FOLDS)
+    is_old = set(own_tones) <= set(base.tones)
+    _warn_of_one_tone(own_tones, "the tones of the base stay as they are" if is_old else EVERY_TEXT)
+    _warn_of_contradictions(labelled)
+    _warn_of_new_labels(labelled, base, topics, tones)
+    _warn_of_strangers(labelled, base)
+    if folds:
+        own = topics[len(base.topics) :], () if set(tones) & set(base.tones) else tones
+        _warn_of_rare_labels(labelled, Targets.of(labelled, *own)[0], *own)
+    else:
+        _warn_of_few_rows(
+            labelled, "labels of the base stay as they are, new ones are not calibrated and have 0.5 as threshold"
+        )
+    with threadpool_limits(1):
+        return adapt(labelled, base, topics, tones, folds, random_state, n_jobs, progress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +250,7 @@ def fit(
     random_state = operator.index(random_state)
     labelled = _usable(labelled).ordered()
     topic_names, tone_names = _label_names(labelled)
+    _warn_of_one_tone(tone_names, EVERY_TEXT)
     targets, _ = Targets.of(labelled, topic_names, tone_names)
     n_texts = len(labelled)
     subword_lengths = SUBWORD_LENGTHS_OF_MANY if n_texts > MANY_ROWS else SUBWORD_LENGTHS
@@ -206,7 +258,10 @@ def fit(
     reading = delayed(Corpus.read)(texts, subword_lengths), delayed(folds_of)(labelled, random_state)
     corpus, folds, digest = Parallel(n_jobs, prefer="threads")([*reading, delayed(labelled.digest)()])
     _warn_of_contradictions(labelled)
-    _warn_of_rare_labels(labelled, targets, topic_names, tone_names, bool(folds))
+    if folds:
+        _warn_of_rare_labels(labelled, targets, topic_names, tone_names)
+    else:
+        _warn_of_few_rows(labelled, "probabilities are not calibrated and every threshold is 0.5")
     if not corpus.tokens:
         raise TrainingError(f"expected texts with words, but none of the {n_texts} has one of two or more letters")
     trainer = Trainer(corpus, targets, 1 if n_texts < SMALL else 2, n_jobs, at_once=True, max_terms=max_terms)
@@ -305,26 +360,28 @@ def _label_names(labelled: Labelled) -> tuple[tuple[str, ...], tuple[str, ...]]:
     for name in (*topics, *tones):
         if "\n" in name or any("\ud800" <= character <= "\udfff" for character in name):
             raise TrainingError(f"expected labels of one line and of whole characters, but got {shorten(repr(name))}")
-    both = set(topics) & set(tones)
-    if both:
-        raise TrainingError(f"expected different names for topics and tones, but both have {listed(sorted(both))}")
+    _check_distinct(topics, tones)
     if not topics and not tones:
         raise TrainingError("expected at least one labelled row, but every label cell is empty")
-    if len(tones) == 1:
-        _warn(f"the tone column has only the label {tones[0]!r}: every text will get it")
     return topics, tones
 
 
-def folds_of(labelled: Labelled, random_state: int) -> list[Fold]:
-    """Divide the rows into folds by document or text; none where there are too few."""
+def _check_distinct(topics: Sequence[str], tones: Sequence[str]) -> None:
+    both = set(topics) & set(tones)
+    if both:
+        raise TrainingError(f"expected different names for topics and tones, but both have {listed(sorted(both))}")
+
+
+def folds_of(labelled: Labelled, random_state: int, n_used: int | None = None) -> list[Fold]:
+    """Divide the rows into folds by document or text, and give some of them; none where there are too few rows."""
     documents = labelled.documents()
     groups = {document: place for place, document in enumerate(sorted(set(documents)))}
     if len(groups) < MIN_GROUPS:
         return []
     fold_of_group = np.random.default_rng(random_state).permutation(len(groups)) % N_FOLDS
     fold_of_row = fold_of_group[[groups[document] for document in documents]]
-    used = 1 if len(labelled) > MANY_ROWS else N_FOLDS
-    return [(np.flatnonzero(fold_of_row != fold), np.flatnonzero(fold_of_row == fold)) for fold in range(used)]
+    n_used = n_used or (1 if len(labelled) > MANY_ROWS else N_FOLDS)
+    return [(np.flatnonzero(fold_of_row != fold), np.flatnonzero(fold_of_row == fold)) for fold in range(n_used)]
 
 
 def cross_validate(
@@ -368,6 +425,39 @@ def _warn(message: str) -> None:
     warnings.warn(message, StanceWarning, stacklevel=5)  # the caller of `train`
 
 
+def _warn_of_one_tone(tones: Sequence[str], what_follows: str) -> None:
+    if len(tones) == 1:
+        _warn(f"the tone column has only the label {tones[0]!r}: {what_follows}")
+
+
+def _warn_of_new_labels(labelled: Labelled, base: Model, topics: Sequence[str], tones: Sequence[str]) -> None:
+    """Warn of new labels that may be others of the base, misspelt."""
+    known = {_plain(name): name for name in base.labels}
+    for column, names in (("topics", topics), ("tone", tones)):
+        for name in names:
+            close = get_close_matches(_plain(name), known, n=1, cutoff=NEAR) if name not in base.labels else []
+            if close:
+                row = min(_having(labelled, name), key=lambda row: labelled.places[row][1])
+                _warn(
+                    f"{labelled.where(row, column)}the label {name!r} is new, but the base has {known[close[0]]!r}: "
+                    "rename it if it is the same"
+                )
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("_", "-").replace(" ", "-")
+
+
+def _warn_of_strangers(labelled: Labelled, base: Model) -> None:
+    """Warn where the base knows too few words of the rows to be of use."""
+    n_strange = int(np.count_nonzero(base.answers(labelled.texts).reasons))
+    if 2 * n_strange > len(labelled):
+        _warn(
+            f"the base has no ground for an answer on {n_strange} of {len(labelled)} rows: it knows too few of their "
+            "words to be of use; train without a base, or with one of their language"
+        )
+
+
 def _warn_of_contradictions(labelled: Labelled) -> None:
     """Warn of rows with the same text and other labels; they all stay, and the heads learn the mixture."""
     if len(set(labelled.texts)) == len(labelled):
@@ -394,19 +484,16 @@ def _shown(value: object) -> str:
     return repr("|".join(value) if isinstance(value, tuple) else value)
 
 
+def _warn_of_few_rows(labelled: Labelled, what_follows: str) -> None:
+    _warn(
+        f"{len(labelled)} rows are too few to cross-validate (at least {MIN_GROUPS} different texts or groups are "
+        f"needed): {what_follows}"
+    )
+
+
 def _warn_of_rare_labels(
-    labelled: Labelled,
-    targets: Targets,
-    topic_names: tuple[str, ...],
-    tone_names: tuple[str, ...],
-    is_validated: bool,
+    labelled: Labelled, targets: Targets, topic_names: tuple[str, ...], tone_names: tuple[str, ...]
 ) -> None:
-    if not is_validated:
-        _warn(
-            f"{len(labelled)} rows are too few to cross-validate (at least {MIN_GROUPS} different texts or groups are "
-            "needed): probabilities are not calibrated and every threshold is 0.5"
-        )
-        return
     counts = [*targets.topics.sum(axis=0).tolist(), *((targets.tones == tone).sum() for tone in range(len(tone_names)))]
     rare = [
         (name, count) for name, count in zip([*topic_names, *tone_names], counts, strict=True) if count < MIN_EXAMPLES
@@ -414,8 +501,7 @@ def _warn_of_rare_labels(
     if rare:
         name = rare[0][0]
         column = "topics" if name in topic_names else "tone"
-        having = [row for row in range(len(labelled)) if _has(labelled, row, name)]
-        row = min(having, key=lambda row: labelled.places[row][1])
+        row = min(_having(labelled, name), key=lambda row: labelled.places[row][1])
         _warn(
             f"{labelled.where(row, column)}too few rows to cross-validate (fewer than {MIN_EXAMPLES}): "
             f"{listed(f'{label!r} ({count})' for label, count in rare)}. Such a topic shares the calibration and the "
@@ -423,6 +509,7 @@ def _warn_of_rare_labels(
         )
 
 
-def _has(labelled: Labelled, row: int, name: str) -> bool:
-    is_topic = labelled.topics is not None and name in labelled.topics[row]
-    return is_topic or (labelled.tones is not None and labelled.tones[row] == name)
+def _having(labelled: Labelled, name: str) -> list[int]:
+    """Give the rows that have a label."""
+    topics, tones = labelled.topics or repeat(()), labelled.tones or repeat(None)
+    return [row for row, had in enumerate(zip(topics, tones, strict=False)) if name in had[0] or name == had[1]]

@@ -7,6 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -56,17 +57,25 @@ def two_row_model() -> stance.Model:
     return _trained(rows)
 
 
-@pytest.fixture(params=["default", "tiny", "topics", "tone", "two_row"])
+@pytest.fixture(scope="session")
+def adapted_model(tiny_model: stance.Model, paragraphs: pd.DataFrame) -> stance.Model:
+    """The tiny model after 60 paragraphs of its labels and a new one."""
+    rows = paragraphs.iloc[120:180]
+    has_new = rows["text"].str.contains("port")
+    return _trained(rows.assign(topics=rows["topics"].where(~has_new, rows["topics"] + "|ports")), base=tiny_model)
+
+
+@pytest.fixture(params=["default", "tiny", "topics", "tone", "two_row", "adapted"])
 def any_model(request: pytest.FixtureRequest) -> stance.Model:
     """Every kind of model, one after the other: what holds for it holds for all."""
     model: stance.Model = request.getfixturevalue(f"{request.param}_model")
     return model
 
 
-def _trained(rows: pd.DataFrame, **columns: None) -> stance.Model:
+def _trained(rows: pd.DataFrame, **options: Any) -> stance.Model:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stance.StanceWarning)
-        return stance.train(rows, progress=False, **columns)
+        return stance.train(rows, progress=False, **options)
 
 
 def second_copy(module: ModuleType, patch: pytest.MonkeyPatch) -> ModuleType:

@@ -16,7 +16,7 @@ import pytest
 from scipy.special import expit
 
 import stance
-from benchmarks import accuracy, publish, retraining, speed, throughput, training
+from benchmarks import accuracy, adaptation, publish, retraining, speed, throughput, training
 from benchmarks.publish import replace_block, shown
 from benchmarks.texts import made_texts, pool_texts
 from stance.labelled import Labelled
@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PEERS = ("fasttext", "vaderSentiment", "textblob", "sentence_transformers", "torch", "transformers", "matplotlib")
 MODULES = (
     "accuracy",
+    "adaptation",
     "chart",
     "equality",
     "processes",
@@ -111,6 +112,68 @@ def test_the_method_shows_the_measured_retraining() -> None:
     assert reached["Reuters-21578"]["micro_f1"] >= 0.86
     assert reached["Reuters-21578"]["macro_f1"] >= 0.48
     assert reached["PLV"]["macro_f1"] >= 0.79
+
+
+def test_the_page_on_adapting_shows_what_was_measured() -> None:
+    results = publish.read_results()["adaptation"]
+    assert block_of_the_readme("adaptation", "docs/adapting.md") == adaptation.block(results)
+    for row in results["sources"]:
+        topics, tone = (0, 1), 2
+        assert all(row["both"][column] > row["alone"][column] for column in (*topics, tone))
+        assert all(row["both"][column] > row["base"][column] - 0.002 for column in topics)
+        assert row["both"][tone] > row["base"][tone] - 0.011
+    for row in results["sets"]:
+        assert row["both"] > max(row["alone"], row["base"] or 0)
+
+
+def labelled_rows(n_rows: int, source: str, seed: int) -> pd.DataFrame:
+    """Rows whose texts say their labels, half of them drawn at random."""
+    table = fixture_rows().sample(n_rows, random_state=seed)
+    return table.assign(source=source, how=["natural", "chosen"] * (n_rows // 2))
+
+
+@pytest.mark.filterwarnings("ignore::stance.StanceWarning")
+def test_a_source_is_left_out_and_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adaptation, "LEFT_OUT", ("one",))
+    monkeypatch.setattr(adaptation, "SIZES", (20, 40))
+    rows = pd.concat([labelled_rows(200, "other", 0), labelled_rows(80, "one", 1)], ignore_index=True)
+    found = list(adaptation.left_out(rows, 2))
+    assert [(row["source"], row["rows"], row["judged"]) for row in found] == [("one", 20, 20), ("one", 40, 20)]
+    for row in found:
+        assert all(0 <= score <= 1 for way in adaptation.WAYS for score in row[way])
+        assert row["base"] == found[0]["base"]
+        assert row["both"][1] > row["alone"][1]
+
+
+def test_own_rows_and_rows_to_judge_by_are_others() -> None:
+    rows = labelled_rows(80, "one", 1)
+    own, test = adaptation.divided(rows, 0)
+    assert (len(own), len(test)) == (60, 20)
+    assert set(own["text"]) | set(test["text"]) == set(rows["text"])
+    assert set(test["how"]) == set(own["how"][:20]) == {"natural"}
+    assert set(own["how"][20:]) == {"chosen"}
+    other, _ = adaptation.divided(rows, 1)
+    assert list(other["text"]) != list(own["text"])
+
+
+@pytest.mark.filterwarnings("ignore::stance.StanceWarning")
+def test_sets_of_others_are_learned_with_the_default_model_as_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench_file(tmp_path / "bench_sib200.csv.gz", "topic", ["art", "health"])
+    bench_file(tmp_path / "bench_plv.csv.gz", "quad", ["verbal_cooperation", "material_conflict"])
+    sets = adaptation.datasets(tmp_path)
+    assert [sorted(set(dataset.test["label"])) for dataset in sets] == [
+        ["art", "health"],
+        ["material_conflict", "verbal_cooperation"],
+        ["cooperative", "tense"],
+    ]
+    monkeypatch.setattr(adaptation, "SIZES", (10, 100))
+    for dataset in sets:
+        found = list(adaptation.of_others(dataset, 1))
+        assert [row["rows"] for row in found] == [10, 24]
+        assert found[-1]["both"] == 1
+        assert (found[-1]["base"] is not None) == dataset.name.endswith("tense")
 
 
 def test_the_method_shows_the_measured_accuracy() -> None:

@@ -656,6 +656,36 @@ def test_train_prints_the_scores_of_cross_validation(run: Run, tmp_path: Path) -
     assert tense.split()[:5] == ["tense", "most", "likely", f"{f1:.2f}", "10"]
 
 
+def test_train_starts_from_a_base(run: Run, tmp_path: Path) -> None:
+    pairs = [(PEACE, "ports,cooperative"), (WAR, "security,tense")]
+    lines = [f"{number} {text},{labels}" for number in "abcdefghij" for text, labels in pairs]
+    rows, out, again = tmp_path / "rows.csv", tmp_path / "own.stance", tmp_path / "again.stance"
+    rows.write_text("\n".join(["text,topics,tone", *lines]), encoding="utf-8")
+    done = run("train", rows, "-o", out, "--base", "default")
+    assert (done.code, done.err) == (0, "")
+    model, default = stance.load(out), stance.load()
+    assert (model.topics, model.tones) == ((*default.topics, "ports"), default.tones)
+    assert model.card["base"]["sha256"] == default.digest
+    scores, before = model.card["cross_validation"], model.card["base"]["on_these_rows"]
+    assert done.out.splitlines()[1:] == [
+        f"topics, cross-validated: macro-F1 {scores['topics']['macro_f1']:.3f} (the base: {before['topics']:.3f})",
+        f"tone, cross-validated: macro-F1 {scores['tone']['macro_f1']:.3f} (the base: {before['tone']:.3f})",
+    ]
+    assert run("train", rows, "-o", again, "--base", out).code == 0
+    assert stance.load(again).topics == model.topics
+    assert stance.load(again).card["base"]["base"]["sha256"] == default.digest
+
+
+def test_train_on_a_base_that_is_none_writes_nothing(run: Run, labelled: Path, tmp_path: Path) -> None:
+    base = tmp_path / "none.stance"
+    told = complaint(run("train", labelled, "-o", tmp_path / "own.stance", "--base", base))
+    assert (
+        told
+        == f"{base}: not a usable model file: No such file or directory. Give the path of a file made by Model.save"
+    )
+    assert names_in(tmp_path) == ["labelled.csv"]
+
+
 @pytest.mark.parametrize("name", ["none/own.stance", "folder"])
 def test_train_tells_before_training_that_it_cannot_write(
     run: Run, labelled: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch

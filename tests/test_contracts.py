@@ -1,4 +1,4 @@
-"""What holds for every kind of model: tiny, default, topics only, tone only, two rows."""
+"""What holds for every kind of model: tiny, default, topics only, tone only, two rows, one made from another."""
 
 from __future__ import annotations
 

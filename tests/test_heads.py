@@ -217,7 +217,8 @@ def fitted(rows: np.ndarray, topics: np.ndarray, tones: np.ndarray, counts: np.n
     some = features[rows]
     truth = (np.ascontiguousarray(part, dtype=np.float32) for part in (topics, tones, counts))
     parts = some.data, some.indices.astype(np.int32), some.indptr.astype(np.int64)
-    weights = heads.solver.fit(*parts, *truth, features.shape[1], strength, strength, 3000, 1e-5)
+    nothing = np.zeros((0, topics.shape[1] + tones.shape[1]), dtype=np.float32)
+    weights = heads.solver.fit(*parts, *truth, nothing, features.shape[1], strength, strength, 3000, 1e-5)
     return features @ weights[:-1] + weights[-1]
 
 
@@ -488,3 +489,30 @@ def test_without_held_out_texts_no_text_is_too_unfamiliar() -> None:
     assert unseen.decisions.shape == (0, 2)
     assert unseen.min_known == 0
     assert unseen.max_mean_idf(7.0) == 7
+
+
+@needs_compiler
+@pytest.mark.usefixtures("_exact")
+@pytest.mark.parametrize("is_tone", [False, True])
+@pytest.mark.parametrize("strength", [0.1, 1.0, 10.0])
+def test_a_correction_is_the_same_with_the_solver_and_without(
+    is_tone: bool, strength: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = np.random.default_rng(0)
+    features = Vocabulary.fit(CORPUS, ROWS, 1, 100).transform(CORPUS, ROWS)
+    truth = np.eye(3, dtype=np.float32)[generator.integers(0, 3, len(ROWS))]
+    if not is_tone:
+        truth[0] = 1
+    given = generator.normal(0, 2, (len(ROWS), 3))
+    counts = generator.uniform(0.5, 2, len(ROWS)).astype(np.float32)
+    compiled = heads.fit_correction(features, truth, given, counts, strength, is_tone)
+    monkeypatch.setattr(heads, "solver", None)
+    plain = heads.fit_correction(features, truth, given, counts, strength, is_tone)
+    assert compiled.shape == plain.shape == (features.shape[1] + 1, 3)
+    np.testing.assert_allclose(compiled, plain, atol=0.01 * max(1, np.abs(plain).max()))
+    # At the minimum the weights are what the rows' residuals put into them.
+    values = given + features @ plain[:-1] + plain[-1]
+    probabilities = softmax(values, axis=1) if is_tone else expit(values)
+    residuals = strength * counts[:, np.newaxis] * (truth - probabilities)
+    np.testing.assert_allclose(plain[-1], residuals.sum(axis=0), atol=0.003)
+    np.testing.assert_allclose(plain[:-1], features.T @ residuals, atol=0.003)

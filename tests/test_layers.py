@@ -50,6 +50,7 @@ ORDER = (
     "calibration",
     "heads",
     "evaluation",
+    "adapting",
     "learning",
     "inspecting",
     "comparing",
@@ -78,7 +79,7 @@ LATE = {
 }
 """Imports inside functions against the order: methods whose work needs what scoring does without."""
 
-TRAINING = {"labelled", "counting", "calibration", "heads", "evaluation", "learning"}
+TRAINING = {"labelled", "counting", "calibration", "heads", "evaluation", "adapting", "learning"}
 HEAVY = {
     "jinja2",
     "joblib",
