@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from stance import taxonomy
+    from stance.curate import audit, correct
     from stance.evaluation import Report, evaluate
     from stance.learning import train
+    from stance.suggesting import suggest
     from stance.summaries import summary
 
 __version__ = "0.1.0"
@@ -49,13 +51,16 @@ __all__ = [
     "TermWeight",
     "TextTypeError",
     "TrainingError",
+    "audit",
     "backend",
     "classify",
     "classify_document",
     "classify_many",
+    "correct",
     "evaluate",
     "load",
     "score",
+    "suggest",
     "summary",
     "taxonomy",
     "train",
@@ -63,7 +68,10 @@ __all__ = [
 
 _LATE = {
     "Report": "stance.evaluation",
+    "audit": "stance.curate",
+    "correct": "stance.curate",
     "evaluate": "stance.evaluation",
+    "suggest": "stance.suggesting",
     "summary": "stance.summaries",
     "taxonomy": "stance.taxonomy",
     "train": "stance.learning",

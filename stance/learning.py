@@ -175,6 +175,7 @@ def fit(
     progress: bool | None = None,
     teacher: Teacher | None = None,
     max_terms: int = MAX_TERMS,
+    every_fold: bool = False,
 ) -> tuple[Model, CrossValidation | None]:
     """Train a model on labelled rows, and give the cross-validation too: the whole of `train` after reading.
 
@@ -188,6 +189,8 @@ def fit(
         a `Mixture` that corrects its habits, calibration, thresholds and scores come from labelled rows alone.
     max_terms : int
         Of the words, of the pairs and of the subwords, the most that the model keeps.
+    every_fold : bool
+        Whether the cross-validation has every row, however many there are.
 
     Returns
     -------
@@ -202,7 +205,7 @@ def fit(
     n_texts = len(labelled)
     subword_lengths = SUBWORD_LENGTHS_OF_MANY if n_texts > MANY_ROWS else SUBWORD_LENGTHS
     texts = labelled.texts if teacher is None else [*labelled.texts, *teacher.texts]
-    reading = delayed(Corpus.read)(texts, subword_lengths), delayed(folds_of)(labelled, random_state)
+    reading = delayed(Corpus.read)(texts, subword_lengths), delayed(folds_of)(labelled, random_state, every_fold)
     corpus, folds, digest = Parallel(n_jobs, prefer="threads")([*reading, delayed(labelled.digest)()])
     _warn_of_contradictions(labelled)
     _warn_of_rare_labels(labelled, targets, topic_names, tone_names, bool(folds))
@@ -313,15 +316,15 @@ def _label_names(labelled: Labelled) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return topics, tones
 
 
-def folds_of(labelled: Labelled, random_state: int) -> list[Fold]:
-    """Divide the rows into folds by document or text; none where there are too few."""
+def folds_of(labelled: Labelled, random_state: int, every_fold: bool = False) -> list[Fold]:
+    """Divide the rows into folds by document or text, one fold for many rows; none where there are too few."""
     documents = labelled.documents()
     groups = {document: place for place, document in enumerate(sorted(set(documents)))}
     if len(groups) < MIN_GROUPS:
         return []
     fold_of_group = np.random.default_rng(random_state).permutation(len(groups)) % N_FOLDS
     fold_of_row = fold_of_group[[groups[document] for document in documents]]
-    used = 1 if len(labelled) > MANY_ROWS else N_FOLDS
+    used = 1 if len(labelled) > MANY_ROWS and not every_fold else N_FOLDS
     return [(np.flatnonzero(fold_of_row != fold), np.flatnonzero(fold_of_row == fold)) for fold in range(used)]
 
 

@@ -47,6 +47,10 @@ ORDER = (
     "heads",
     "evaluation",
     "learning",
+    "similarity",
+    "doubts",
+    "curate",
+    "suggesting",
     "summaries",
     "api",
     "__init__",
@@ -58,7 +62,7 @@ ORDER = (
 LATE = {("model", "dispatch"), ("model", "pipeline")}
 """Imports inside functions against the order: methods whose work needs packages that scoring does without."""
 
-TRAINING = {"labelled", "counting", "calibration", "heads", "evaluation", "learning"}
+TRAINING = {"labelled", "counting", "calibration", "heads", "evaluation", "learning", "doubts", "curate", "suggesting"}
 HEAVY = {"joblib", "numpy", "pandas", "polars", "pyarrow", "scipy", "sklearn", "threadpoolctl", "tqdm"}
 PACKAGE = Path(stance.__file__).parent
 TREES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
