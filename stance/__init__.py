@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from stance import taxonomy
+    from stance.curate import audit, correct
     from stance.evaluation import Report, evaluate
     from stance.learning import train
+    from stance.suggesting import suggest
     from stance.summaries import summary
 
 __version__ = VERSION
@@ -50,13 +52,16 @@ __all__ = [
     "TermWeight",
     "TextTypeError",
     "TrainingError",
+    "audit",
     "backend",
     "classify",
     "classify_document",
     "classify_many",
+    "correct",
     "evaluate",
     "load",
     "score",
+    "suggest",
     "summary",
     "taxonomy",
     "train",
@@ -64,7 +69,10 @@ __all__ = [
 
 _LATE = {
     "Report": "stance.evaluation",
+    "audit": "stance.curate",
+    "correct": "stance.curate",
     "evaluate": "stance.evaluation",
+    "suggest": "stance.suggesting",
     "summary": "stance.summaries",
     "taxonomy": "stance.taxonomy",
     "train": "stance.learning",

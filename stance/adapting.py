@@ -30,6 +30,7 @@ from stance.heads import Fold, Unseen, fit_correction, odds, tone_intercepts
 from stance.labelled import Labelled, Targets
 from stance.model import Model
 from stance.parameters import Parameters, quantise
+from stance.version import VERSION
 
 __all__ = ["adapt", "labels_with"]
 
@@ -99,10 +100,11 @@ def adapt(
     card: dict[str, Any] = {
         "base": _facts(base),
         "data": {"rows": len(labelled), "sha256": labelled.digest()},
+        "stance": VERSION,
         "settings": {"C": chosen, "random_state": random_state},
     }
     if folds:
-        card["cross_validation"] = task.report(decisions, folds).to_dict()
+        card["cross_validation"] = task.report(decisions, folds).to_dict(curves=False)
         card["base"]["on_these_rows"] = task.macro_f1_of_base(labelled)
     judged = everything if folds else everything[:0]
     rule = task.rule(decisions[judged], judged)

@@ -1,4 +1,4 @@
-"""The command line: ``stance classify | score | train | evaluate | explain | inspect | report``.
+"""The command line: ``stance COMMAND``, as ``stance --help`` lists them.
 
 Answers go to standard output, everything else to standard error. The exit code is 0 when all went well, 2 on bad input
 or usage (with one line that says what to do), 130 when interrupted and 143 when told to end.
@@ -17,13 +17,16 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import stance
 from stance.errors import StanceError, StanceWarning, TableError
 from stance.files import replacing
-from stance.formats import STANDARD
-from stance.table import BOMS, unknown_encoding
+from stance.formats import STANDARD, table_format
+from stance.table import BOMS, SEPARATOR, is_missing, unknown_encoding
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["main"]
 
@@ -119,7 +122,7 @@ def _score(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     _check_output(Path(options.output))
     model = stance.train(
-        options.data if len(options.data) > 1 else options.data[0],
+        _sources(options.data),
         options.text,
         options.topics,
         options.tone,
@@ -147,16 +150,75 @@ def _check_output(path: Path) -> None:
         raise FileNotFoundError(errno.ENOENT, "cannot be written: there is no such folder", str(path))
 
 
+def _check_table(path: str) -> None:
+    """Raise now for a table that cannot be written."""
+    if table_format(path) != STANDARD:
+        _check_output(Path(path))
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     report = stance.evaluate(
         stance.load(options.model),
-        options.data if len(options.data) > 1 else options.data[0],
+        _sources(options.data),
         options.text,
         options.topics,
         options.tone,
         encoding=options.encoding,
     )
     print(json.dumps(report.to_dict(), ensure_ascii=False) if options.json else report)
+
+
+def _audit(options: argparse.Namespace) -> None:
+    _check_table(options.output)
+    findings = stance.audit(
+        _sources(options.data),
+        options.text,
+        options.topics,
+        options.tone,
+        group=options.group,
+        encoding=options.encoding,
+        random_state=options.random_state,
+        n_jobs=options.jobs,
+    )
+    _write(findings, options, "findings")
+
+
+def _correct(options: argparse.Namespace) -> None:
+    from stance.labelled import read_frame
+
+    findings = read_frame(options.findings)
+    rows = stance.correct(_sources(options.data), findings, options.text, encoding=options.encoding)
+    _write(rows, options, f"rows, having looked at {len(findings)} findings")
+
+
+def _suggest(options: argparse.Namespace) -> None:
+    _check_table(options.output)
+    model = stance.load(options.model)
+    rows = stance.suggest(model, _sources(options.pool), options.n, options.text, encoding=options.encoding)
+    _write(rows, options, "rows to label")
+
+
+def _sources(paths: list[str]) -> str | list[str]:
+    return paths if len(paths) > 1 else paths[0]
+
+
+def _write(frame: pd.DataFrame, options: argparse.Namespace, what: str) -> None:
+    """Write a frame to a table, or to standard output."""
+    from stance.writer import RowWriter
+
+    columns = [str(name) for name in frame.columns]
+    rows = [map(_value, row) for row in frame.astype(object).itertuples(index=False)]
+    with RowWriter(options.output, columns, "jsonl" if options.json else "csv") as file:
+        file.write([dict(zip(columns, row, strict=True)) for row in rows])
+    if options.output != STANDARD:
+        print(f"wrote {options.output}: {len(frame)} {what}")
+
+
+def _value(cell: Any) -> Any:
+    """Give a cell as tables have it: None where it is missing, labels with a bar between."""
+    if isinstance(cell, list):
+        return SEPARATOR.join(map(str, cell))
+    return None if is_missing(cell) else cell
 
 
 def _explain(options: argparse.Namespace) -> None:
@@ -298,11 +360,29 @@ def _parser() -> argparse.ArgumentParser:
     def with_json(added: argparse.ArgumentParser, text: str = "print JSON") -> None:
         added.add_argument("--json", action="store_true", help=text)
 
-    def with_labels(added: argparse.ArgumentParser) -> None:
-        added.add_argument("data", nargs="+", metavar="DATA", help="labelled rows: CSV, TSV, JSONL or Parquet files")
+    def with_rows(added: argparse.ArgumentParser, name: str = "data", kind: str = "labelled rows") -> None:
+        added.add_argument(name, nargs="+", metavar=name.upper(), help=f"{kind}: CSV, TSV, JSONL or Parquet files")
         added.add_argument("--text", default="text", metavar="COLUMN", help="the texts (default: text)")
+
+    def with_labels(added: argparse.ArgumentParser) -> None:
+        with_rows(added)
         added.add_argument("--topics", default="topics", metavar="COLUMN", help="the topics (default: topics)")
         added.add_argument("--tone", default="tone", metavar="COLUMN", help="the tone (default: tone)")
+
+    def with_fits(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--group", default="group", metavar="COLUMN", help="the document of each row (default: group)"
+        )
+        added.add_argument("--random-state", type=int, default=0, metavar="N", help="seed (default: 0)")
+        added.add_argument(
+            "--jobs", type=int, default=-1, metavar="N", help="heads fitted at a time (default: one a core)"
+        )
+
+    def with_output(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "-o", "--output", default=STANDARD, metavar="FILE", help="the table to write (default: standard output)"
+        )
+        with_json(added, "write JSONL to standard output (default: CSV)")
 
     classify = command("classify", _classify, "Label an article and each of its paragraphs.")
     classify.add_argument("files", nargs="*", metavar="FILE", help="text files (default: standard input)")
@@ -332,14 +412,28 @@ def _parser() -> argparse.ArgumentParser:
     with_labels(train)
     train.add_argument("-o", "--output", required=True, metavar="FILE", help="the model file to write")
     train.add_argument("--base", metavar="FILE", help="a model file to start from; 'default' for the one of stance")
-    train.add_argument("--group", default="group", metavar="COLUMN", help="the document of each row (default: group)")
-    train.add_argument("--random-state", type=int, default=0, metavar="N", help="seed (default: 0)")
-    train.add_argument("--jobs", type=int, default=-1, metavar="N", help="heads fitted at a time (default: one a core)")
+    with_fits(train)
 
     evaluate = command("evaluate", _evaluate, "Judge a model on labelled rows.")
     with_labels(evaluate)
     with_model(evaluate)
     with_json(evaluate)
+
+    audit = command("audit", _audit, "Find labelled rows whose label is probably wrong.")
+    with_labels(audit)
+    with_fits(audit)
+    with_output(audit)
+
+    correct = command("correct", _correct, "Put the labels that an audit suggested into the rows.")
+    with_rows(correct)
+    correct.add_argument("--findings", required=True, metavar="FILE", help="what 'stance audit' wrote, looked through")
+    with_output(correct)
+
+    suggest = command("suggest", _suggest, "Choose the rows that are most worth labelling next.")
+    with_rows(suggest, "pool", "rows without labels")
+    suggest.add_argument("-n", type=int, default=100, metavar="N", help="how many rows (default: 100)")
+    with_model(suggest)
+    with_output(suggest)
 
     explain = command("explain", _explain, "Say which terms of a text speak for and against a label.")
     explain.add_argument("file", nargs="?", default=STANDARD, metavar="FILE", help="a text (default: standard input)")

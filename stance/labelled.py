@@ -21,7 +21,7 @@ from stance.table import SEPARATOR, Table, is_missing, missing_column, repeated_
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Labelled", "Source", "Targets", "split_labels"]
+__all__ = ["Labelled", "Source", "Targets", "read_frame", "split_labels"]
 
 Source: TypeAlias = "str | Path | Sequence[str | Path] | pd.DataFrame"
 
@@ -217,6 +217,36 @@ class Targets:
     def take(self, rows: NDArray[np.int64]) -> Targets:
         """Give some of the rows."""
         return Targets(self.topics[rows], self.tones[rows], self.n_tones)
+
+
+def read_frame(data: Source, encoding: str | None = None) -> pd.DataFrame:
+    """Give the rows of tables with all their columns; of text files every cell is text.
+
+    Parameters
+    ----------
+    data : path, sequence of paths, or pandas.DataFrame
+        A frame is given back as it is.
+    encoding : str, optional
+        The encoding of text files.
+
+    Raises
+    ------
+    TableError
+        A file cannot be read.
+    """
+    import pandas as pd
+
+    sources = _sources(data)
+    if not isinstance(sources[0], str | Path):
+        frame: pd.DataFrame = sources[0]
+        return frame
+    rows: list[Mapping[str, Any]] = []
+    columns: dict[str, None] = {}
+    for source in sources:
+        with Table(source, encoding) as table:
+            columns.update(dict.fromkeys(table.columns))
+            rows += [row.values for row in table]
+    return pd.DataFrame(rows, columns=list(columns), dtype=object)
 
 
 def split_labels(value: object) -> tuple[str, ...]:

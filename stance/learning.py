@@ -227,6 +227,7 @@ def fit(
     progress: bool | None = None,
     teacher: Teacher | None = None,
     max_terms: int = MAX_TERMS,
+    every_fold: bool = False,
 ) -> tuple[Model, CrossValidation | None]:
     """Train a model on labelled rows, and give the cross-validation too: the whole of `train` after reading.
 
@@ -240,6 +241,8 @@ def fit(
         a `Mixture` that corrects its habits, calibration, thresholds and scores come from labelled rows alone.
     max_terms : int
         Of the words, of the pairs and of the subwords, the most that the model keeps.
+    every_fold : bool
+        Whether the cross-validation has every row, however many there are.
 
     Returns
     -------
@@ -255,7 +258,10 @@ def fit(
     n_texts = len(labelled)
     subword_lengths = SUBWORD_LENGTHS_OF_MANY if n_texts > MANY_ROWS else SUBWORD_LENGTHS
     texts = labelled.texts if teacher is None else [*labelled.texts, *teacher.texts]
-    reading = delayed(Corpus.read)(texts, subword_lengths), delayed(folds_of)(labelled, random_state)
+    reading = (
+        delayed(Corpus.read)(texts, subword_lengths),
+        delayed(folds_of)(labelled, random_state, N_FOLDS if every_fold else None),
+    )
     corpus, folds, digest = Parallel(n_jobs, prefer="threads")([*reading, delayed(labelled.digest)()])
     _warn_of_contradictions(labelled)
     if folds:

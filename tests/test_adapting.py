@@ -128,7 +128,7 @@ def test_rows_that_say_nothing_new_change_nothing(base: stance.Model) -> None:
 
 def test_the_card_names_the_base_and_the_rows(base: stance.Model, other: stance.Model) -> None:
     card = other.card
-    assert list(card) == ["base", "cross_validation", "data", "settings"]
+    assert list(card) == ["base", "cross_validation", "data", "settings", "stance"]
     assert card["base"] == {
         "sha256": base.digest,
         "data": base.card["data"],

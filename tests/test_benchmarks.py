@@ -6,6 +6,7 @@ import gzip
 import importlib
 import re
 import sys
+import warnings
 from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,7 +17,7 @@ import pytest
 from scipy.special import expit
 
 import stance
-from benchmarks import accuracy, adaptation, publish, retraining, speed, throughput, training
+from benchmarks import accuracy, adaptation, curation, publish, retraining, speed, throughput, training
 from benchmarks.publish import replace_block, shown
 from benchmarks.texts import made_texts, pool_texts
 from stance.labelled import Labelled
@@ -29,6 +30,7 @@ MODULES = (
     "accuracy",
     "adaptation",
     "chart",
+    "curation",
     "equality",
     "processes",
     "publish",
@@ -174,6 +176,52 @@ def test_sets_of_others_are_learned_with_the_default_model_as_base(
         assert [row["rows"] for row in found] == [10, 24]
         assert found[-1]["both"] == 1
         assert (found[-1]["base"] is not None) == dataset.name.endswith("tense")
+
+
+def test_the_page_on_curation_shows_what_was_measured() -> None:
+    results = publish.read_results()["curation"]
+    assert block_of_the_readme("curation", "docs/curation.md") == curation.block(results)
+    tone, topics = results["labels"]
+    assert tone["precision"] > 0.5
+    assert topics["precision"] > 0.5
+    assert {run["seed"] for run in results["curves"]} == set(curation.SEEDS)
+    assert {run["pool"] for run in results["curves"]} == set(curation.POOLS)
+    assert curation.CHART.read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_wrong_labels_are_planted_and_counted() -> None:
+    rows = fixture_rows().assign(how="natural").head(200)
+    tone = curation.wrong_tones(rows)
+    assert tone["planted"] == 10
+    assert tone["precision"] == tone["recall"] > 0
+    assert tone["recall_of_all"] >= tone["recall"]
+    assert round(tone["precision_of_all"] * tone["findings"]) == round(tone["recall_of_all"] * 10)
+    assert curation.wrong_topics(rows)["recall_of_all"] > 0.4
+    assert curation.near_duplicates(rows, 0.1, n_copies=10) == {
+        "changed": 0.1,
+        "planted": 10,
+        "found": 10,
+        "others": 0,
+    }
+
+
+def test_curves_are_of_the_same_rows_to_begin_with(tmp_path: Path) -> None:
+    rows = fixture_rows().assign(how=["natural", "enriched"] * 230)
+    with warnings.catch_warnings(action="ignore", category=stance.StanceWarning):
+        runs = [run for pool in curation.POOLS for run in curation.learning_curves(rows, pool, 0, (80, 120))]
+    assert [(run["way"], run["labelled"]) for run in runs] == [
+        ("suggest", 80),
+        ("suggest", 120),
+        ("random", 80),
+        ("random", 120),
+    ] * 2
+    for first in (0, 4):
+        assert runs[first]["tone"] == runs[first + 2]["tone"]
+        assert runs[first + 1]["tone"] != runs[first + 3]["tone"]
+    gain = curation.gains(runs, "all")
+    assert gain["tone"].tolist() == pytest.approx([runs[5]["tone"] - runs[7]["tone"]])
+    curation.draw_curves(runs, tmp_path / "chart.svg")
+    assert "labelled rows" in (tmp_path / "chart.svg").read_text("utf-8")
 
 
 def test_the_method_shows_the_measured_accuracy() -> None:

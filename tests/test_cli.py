@@ -28,7 +28,19 @@ WAR = "Rebels shelled the town and the army fired missiles at the port."
 STRANGE = "qqzzvv xxjjkk wwqqpp"
 ARTICLE = f"{PEACE}\r\n\r\n{WAR}\r\n\r\n{STRANGE}\r\n"
 ANSWERS = ["topics", "tone", "tone_score", "known"]
-COMMANDS = ["classify", "score", "train", "evaluate", "explain", "inspect", "diff", "report"]
+COMMANDS = [
+    "classify",
+    "score",
+    "train",
+    "evaluate",
+    "audit",
+    "correct",
+    "suggest",
+    "explain",
+    "inspect",
+    "diff",
+    "report",
+]
 FORMATS = ".csv, .tsv, .jsonl, .ndjson, .parquet (or .gz or .zst after the text formats)"
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and devices")
@@ -737,6 +749,110 @@ def test_evaluate_warns_in_one_line_of_labels_that_the_model_has_not(
 
 def test_evaluate_without_labels_is_told(run: Run, table: Path) -> None:
     assert complaint(run("evaluate", table)).startswith(f"{table}: expected a label column, 'topics' or 'tone'")
+
+
+# audit, correct, suggest ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def doubtful(tmp_path: Path) -> Path:
+    """Labelled rows, one with a wrong tone and one without text."""
+    path = tmp_path / "doubtful.csv"
+    words = {
+        "calm": ["tariffs", "exports", "customs", "duties", "imports", "cargo"],
+        "harsh": ["shells", "troops", "rebels", "siege"],
+    }
+    rows = [
+        {"id": f"{tone}{n}", "text": f"{words[tone][n % 4]} {words[tone][n % 3 + 1]} report no{n} of day", "tone": tone}
+        for tone in words
+        for n in range(20)
+    ]
+    rows[4]["tone"], rows[7]["text"] = "harsh", ""
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+def test_audit_writes_findings_and_correct_applies_them(run: Run, doubtful: Path, tmp_path: Path) -> None:
+    findings, corrected = tmp_path / "findings.csv", tmp_path / "corrected.csv"
+    done = run("audit", doubtful, "-o", findings)
+    assert done == (0, f"wrote {findings}: 2 findings\n", "")
+    empty, wrong = rows_of(findings.read_text("utf-8"))
+    assert (empty["row"], empty["line"], empty["problem"], empty["column"]) == ("7", "9", "empty", "text")
+    assert (wrong["file"], wrong["line"], wrong["given"], wrong["suggested"]) == (str(doubtful), "6", "harsh", "calm")
+    done = run("correct", doubtful, "--findings", findings, "-o", corrected)
+    assert done == (0, f"wrote {corrected}: 39 rows, having looked at 2 findings\n", "")
+    rows, before = rows_of(corrected.read_text("utf-8")), rows_of(doubtful.read_text("utf-8"))
+    before[4]["tone"] = "calm"
+    assert rows == before[:7] + before[8:]
+    assert run("audit", corrected).out.count("\n") == 1
+    assert run("train", corrected, "-o", tmp_path / "own.stance").code == 0
+
+
+def test_audit_prints_csv_or_jsonl(run: Run, doubtful: Path) -> None:
+    done = run("audit", doubtful, "--jobs", "1", "--topics", "topics")
+    assert (done.code, done.err) == (0, "")
+    rows = rows_of(done.out)
+    expected = stance.audit(doubtful, progress=False)
+    assert list(rows[0]) == list(expected.columns)
+    done = run("audit", doubtful, "--json")
+    assert [json.loads(line) for line in done.out.splitlines()] == expected.to_dict("records")
+
+
+def test_several_files_are_audited_and_corrected_together(run: Run, doubtful: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"text": "customs duties again", "tone": "calm", "tags": ["a", "b"]}\n', encoding="utf-8")
+    findings = tmp_path / "findings.csv"
+    assert run("audit", doubtful, other, "-o", findings).code == 0
+    rows = rows_of(run("correct", doubtful, other, "--findings", findings).out)
+    assert len(rows) == 40
+    assert rows[-1] == {"id": "", "text": "customs duties again", "tone": "calm", "tags": "a|b"}
+
+
+def test_suggest_writes_rows_that_train_reads_when_they_are_filled_in(run: Run, tmp_path: Path, labelled: Path) -> None:
+    pool, chosen = tmp_path / "pool.csv", tmp_path / "chosen.csv"
+    texts = pd.read_csv(FIXTURES / "paragraphs.csv")[["id", "text"]].head(30)
+    texts.to_csv(pool, index=False)
+    assert run("suggest", pool, "-n", "4", "-o", chosen) == (0, f"wrote {chosen}: 4 rows to label\n", "")
+    rows = rows_of(chosen.read_text("utf-8"))
+    expected = stance.suggest(stance.load(), pool, 4)
+    assert [row["id"] for row in rows] == expected["id"].tolist()
+    assert list(rows[0]) == ["id", "text", "topics", "tone", "score", "reason"]
+    assert {(row["topics"], row["tone"]) for row in rows} == {("", "")}
+    pd.DataFrame(rows).assign(topics="trade", tone="tense").to_csv(chosen, index=False)
+    assert run("train", labelled, chosen, "-o", tmp_path / "own.stance").code == 0
+    assert stance.load(tmp_path / "own.stance").card["data"]["rows"] == 6
+
+
+def test_suggest_takes_a_model_and_several_pools(run: Run, two_row_file: Path, tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.csv").write_text(f"body\nрынок {name}{name} площадь\n", encoding="utf-8")
+    done = run(
+        "suggest", tmp_path / "a.csv", tmp_path / "b.csv", "--text", "body", "--model", two_row_file, "-n", 2, "--json"
+    )
+    assert (done.code, done.err) == (0, "")
+    assert sorted(json.loads(line)["body"] for line in done.out.splitlines()) == [
+        "рынок aa площадь",
+        "рынок bb площадь",
+    ]
+
+
+def test_bad_input_to_curation_is_told_in_one_line(run: Run, doubtful: Path, labelled: Path, tmp_path: Path) -> None:
+    nowhere = tmp_path / "none" / "out.csv"
+    for arguments in (["audit", doubtful], ["suggest", doubtful]):
+        assert complaint(run(*arguments, "-o", nowhere)) == f"{nowhere}: cannot be written: there is no such folder"
+    formats = f"expected a name that ends with {FORMATS}"
+    assert complaint(run("suggest", doubtful, "-o", "out.txt")) == f"out.txt: {formats}"
+    assert complaint(run("audit", labelled)) == (
+        "expected at least 10 different texts or groups, to judge each row by the others, but got 2: add labelled rows"
+    )
+    assert complaint(run("suggest", doubtful, "-n", "0")) == "expected a number of rows of at least 1, but got 0"
+    assert complaint(run("suggest", doubtful, "--text", "body")) == (
+        "expected a column 'body'. Available: id, text, tone. Name the right one with text="
+    )
+    assert complaint(run("correct", doubtful, "--findings", labelled)) == (
+        "expected a column 'row'. Available: text, topics, tone. Name the right one with findings="
+    )
+    assert names_in(tmp_path) == ["doubtful.csv", "labelled.csv"]
 
 
 # explain -------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stance.errors import TableError
-from stance.labelled import Labelled, Targets, split_labels
+from stance.labelled import Labelled, Targets, read_frame, split_labels
 
 TABLES = FIXTURES / "tables"
 LABELS = st.sampled_from(["", "a", "b", "a|b"])
@@ -228,3 +228,22 @@ def test_targets_of_a_table_without_labels_of_a_head() -> None:
     labelled = Labelled.read(pd.DataFrame({"text": ["a"], "tone": ["p"]}))
     targets, others = Targets.of(labelled, ["z"], ["p"])
     assert (targets.topics.tolist(), targets.tones.tolist(), others) == ([[False]], [0], {})
+
+
+# Whole rows -----------------------------------------------------------------------------------------------------------
+
+
+def test_whole_rows_are_read_from_files_of_several_kinds(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,n\nx,01\ny,\n", encoding="utf-8")
+    (tmp_path / "b.jsonl").write_text('{"text": "z", "tags": ["p", "q"]}\n', encoding="utf-8")
+    frame = read_frame([tmp_path / "a.csv", tmp_path / "b.jsonl"])
+    assert frame.columns.tolist() == ["text", "n", "tags"]
+    assert frame["text"].tolist() == ["x", "y", "z"]
+    assert frame["n"].tolist()[:2] == ["01", ""]
+    assert frame["tags"].tolist()[2] == ["p", "q"]
+    assert read_frame(frame) is frame
+
+
+def test_what_is_no_table_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"^expected a path, a list of paths or a pandas DataFrame, but got dict$"):
+        read_frame({})  # type: ignore[arg-type]

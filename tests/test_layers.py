@@ -52,6 +52,10 @@ ORDER = (
     "evaluation",
     "adapting",
     "learning",
+    "similarity",
+    "doubts",
+    "curate",
+    "suggesting",
     "inspecting",
     "comparing",
     "summaries",
@@ -79,7 +83,18 @@ LATE = {
 }
 """Imports inside functions against the order: methods whose work needs what scoring does without."""
 
-TRAINING = {"labelled", "counting", "calibration", "heads", "evaluation", "adapting", "learning"}
+TRAINING = {
+    "labelled",
+    "counting",
+    "calibration",
+    "heads",
+    "evaluation",
+    "adapting",
+    "learning",
+    "doubts",
+    "curate",
+    "suggesting",
+}
 HEAVY = {
     "jinja2",
     "joblib",

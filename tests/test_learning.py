@@ -570,6 +570,17 @@ def test_with_many_rows_one_fold_is_held_out(monkeypatch: pytest.MonkeyPatch) ->
     assert np.isfinite(validation.probabilities).all()
 
 
+def test_with_many_rows_every_fold_is_held_out_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, few = fit(PLAIN, 0, 1, False)
+    monkeypatch.setattr(learning, "MANY_ROWS", 0)
+    assert [len(test) for _, test in folds_of(PLAIN.ordered(), 0, every_fold=True)] == [6] * 5
+    _, validation = fit(PLAIN, 0, 1, False, every_fold=True)
+    assert few is not None
+    assert validation is not None
+    assert validation.labelled.texts == few.labelled.texts
+    assert sorted(validation.labelled.texts) == sorted(PLAIN.texts)
+
+
 def test_held_out_rows_are_judged_by_a_rule_from_the_other_half(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "MANY_ROWS", 0)
     seen: list[int] = []
