@@ -21,7 +21,7 @@ import pytest
 from conftest import FIXTURES
 
 import stance
-from stance import cli
+from stance import cli, commands, corpus
 
 PEACE = "The two governments signed a peace treaty and opened talks on trade."
 WAR = "Rebels shelled the town and the army fired missiles at the port."
@@ -322,7 +322,7 @@ def read_terminal(terminal: io.FileIO) -> bytes:
 
 
 def test_an_article_that_is_too_long_is_told(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "ARTICLE_LIMIT", 1 << 20)
+    monkeypatch.setattr(commands, "ARTICLE_LIMIT", 1 << 20)
     path = tmp_path / "long.txt"
     path.write_bytes(b" " * (1 << 20))
     assert run("classify", path).code == 0
@@ -487,7 +487,7 @@ def test_what_is_no_text_counts_as_missing_with_a_warning(run: Run, tmp_path: Pa
 
 
 def test_score_keeps_rows_beyond_a_batch(run: Run, two_row_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "BATCH", 4)
+    monkeypatch.setattr(corpus, "BLOCK_ROWS", 4)
     for count in (0, 3, 4, 5, 8):
         numbers = [str(number) for number in range(count)]
         data = "n,text\n" + "".join(f"{number},рынок вырос\n" for number in numbers)

@@ -13,14 +13,12 @@ from stance.inspecting import Inspection
 
 def test_the_terms_of_a_label_are_those_with_the_greatest_coefficients(any_model: stance.Model) -> None:
     parameters = any_model.parameters
+    rows = {parameters.term(row): row for row in range(len(parameters.idf))}
+    inspection = Inspection(any_model, 7)
     for place, label in enumerate(any_model.labels):
-        terms = Inspection(any_model, 7).terms(label)
-        coefficients = {
-            parameters.term(row): parameters.weights[row, place] / parameters.idf[row]
-            for row in range(len(parameters.idf))
-        }
-        expected = sorted((value for value in coefficients.values() if value > 0), reverse=True)[:7]
-        np.testing.assert_allclose([coefficients[term] for term in terms], expected)
+        coefficients = parameters.weights[:, place] / parameters.idf
+        expected = np.sort(coefficients[coefficients > 0])[::-1][:7]
+        np.testing.assert_allclose(coefficients[[rows[term] for term in inspection.terms(label)]], expected)
 
 
 def test_no_terms_are_named_that_speak_against_a_label(two_row_model: stance.Model) -> None:

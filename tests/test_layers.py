@@ -69,6 +69,7 @@ ORDER = (
     "report",
     "api",
     "__init__",
+    "commands",
     "cli",
     "__main__",
 )

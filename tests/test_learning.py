@@ -573,7 +573,7 @@ def test_with_many_rows_one_fold_is_held_out(monkeypatch: pytest.MonkeyPatch) ->
 def test_with_many_rows_every_fold_is_held_out_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     _, few = fit(PLAIN, 0, 1, False)
     monkeypatch.setattr(learning, "MANY_ROWS", 0)
-    assert [len(test) for _, test in folds_of(PLAIN.ordered(), 0, every_fold=True)] == [6] * 5
+    assert [len(test) for _, test in folds_of(PLAIN.ordered(), 0, 5)] == [6] * 5
     _, validation = fit(PLAIN, 0, 1, False, every_fold=True)
     assert few is not None
     assert validation is not None
