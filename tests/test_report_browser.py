@@ -21,6 +21,7 @@ webdriver = pytest.importorskip("selenium.webdriver")
 By = pytest.importorskip("selenium.webdriver.common.by").By
 Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 Select = pytest.importorskip("selenium.webdriver.support.select").Select
+WebDriverWait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait
 
 pytestmark = [
     pytest.mark.slow,
@@ -30,6 +31,7 @@ NASTY = (
     "<script>document.title = 'run'</script> <img src=x onerror=\"document.title = 'run'\"> "
     "</p> & مرحبا \u202eשלום \ud800"
 )
+WINDOW = "--window-size=1280,1000"
 HIDDEN_TEXT = "return arguments[0].textContent"
 
 
@@ -70,7 +72,7 @@ def driver() -> Iterator[Any]:
         pytest.skip(message)
     options = webdriver.ChromeOptions()
     options.binary_location = browser
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", WINDOW):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(service))
@@ -88,6 +90,8 @@ def open_page(driver: Any, tmp_path: Path) -> Iterator[Open]:
         driver.get_log("browser")
         driver.get_log("performance")
         driver.get(path.as_uri())
+        # On a busy machine a page may be there before its window has a size, in which nothing is displayed.
+        WebDriverWait(driver, 30).until(lambda driver: driver.execute_script("return innerWidth * innerHeight > 0"))
         return Page(driver, path)
 
     yield open_page
