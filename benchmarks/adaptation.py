@@ -23,6 +23,7 @@ from sklearn.metrics import f1_score
 
 import stance
 from benchmarks.publish import conditions, conditions_line, publish, rounded
+from benchmarks.texts import published_parts
 from training.rows import CORPORA, ROOT, training_rows
 from training.transfer import LEFT_OUT
 
@@ -105,20 +106,14 @@ def divided(rows: pd.DataFrame, draw: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def datasets(corpora: Path) -> list[Dataset]:
     """Read the sets of others."""
-    sib = pd.read_csv(corpora / "bench_sib200.csv.gz", dtype=str, keep_default_na=False)
-    plv = pd.read_csv(corpora / "bench_plv.csv.gz", dtype=str, keep_default_na=False)
-    tones = plv["quad"].map(lambda quad: TONE_OF.get(quad, "tense"))
+    sib = [part.rename(columns={"topic": "label"}) for part in published_parts(corpora / "bench_sib200.csv.gz")]
+    plv = [part.rename(columns={"quad": "label"}) for part in published_parts(corpora / "bench_plv.csv.gz")]
+    toned = [part.assign(label=[TONE_OF.get(quad, "tense") for quad in part["label"]]) for part in plv]
     return [
-        _dataset("SIB-200, English, 7 topics", sib, sib["topic"], "topics"),
-        _dataset("PLV, 4 quad classes as tones", plv, plv["quad"], "tone"),
-        _dataset("PLV, cooperative and tense", plv, tones, "tone"),
+        Dataset("SIB-200, English, 7 topics", *sib, "topics"),
+        Dataset("PLV, 4 quad classes as tones", *plv, "tone"),
+        Dataset("PLV, cooperative and tense", *toned, "tone"),
     ]
-
-
-def _dataset(name: str, table: pd.DataFrame, labels: pd.Series[str], column: str) -> Dataset:
-    labelled = table[["text"]].assign(label=labels)
-    train, test = (labelled[table["split"] == part].reset_index(drop=True) for part in ("train", "test"))
-    return Dataset(name, train, test, column)
 
 
 def of_others(dataset: Dataset, draws: int) -> Iterator[dict[str, Any]]:

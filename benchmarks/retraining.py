@@ -26,6 +26,7 @@ from sklearn.pipeline import make_pipeline
 import stance
 from benchmarks.publish import conditions, conditions_line, publish, rounded, shown
 from benchmarks.systems import fasttext_probabilities, trained_fasttext
+from benchmarks.texts import published_parts
 from benchmarks.timing import timed
 from training.rows import CORPORA, ROOT
 
@@ -100,9 +101,9 @@ def datasets(corpora: Path) -> list[Dataset]:
 
 
 def _dataset(corpora: Path, name: str, file: str, column: str, has_several: bool, published: str) -> Dataset:
-    table = pd.read_csv(corpora / file, dtype=str, keep_default_na=False)
-    table["labels"] = [tuple(cell.split("|")) if cell else () for cell in table[column]]
-    parts = (table[table["split"] == part].reset_index(drop=True) for part in ("train", "test"))
+    parts = published_parts(corpora / file)
+    for part in parts:
+        part["labels"] = [tuple(cell.split("|")) if cell else () for cell in part[column]]
     return Dataset(name, *parts, has_several, published)
 
 

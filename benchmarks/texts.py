@@ -10,7 +10,7 @@ import pandas as pd
 
 from training.rows import CORPORA, ROOT, text_id
 
-__all__ = ["CORPORA", "all_texts", "made_texts", "pool_texts"]
+__all__ = ["CORPORA", "all_texts", "made_texts", "pool_texts", "published_parts"]
 
 MADE = "paragraphs made from the sentences of `fixtures/`"
 
@@ -43,6 +43,13 @@ def all_texts(corpora: Path = CORPORA) -> tuple[list[str], str]:
         return made_texts(110_000), MADE
     own = [ROOT / "fixtures" / name for name in ("paragraphs.csv", "off-topic.csv", "languages.csv")]
     return _distinct([*files, *own]), "paragraphs of all corpora and `fixtures/`"
+
+
+def published_parts(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the training and the test rows of a set that others have divided, every cell as text."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    train, test = (table[table["split"] == part].reset_index(drop=True) for part in ("train", "test"))
+    return train, test
 
 
 def made_texts(count: int, seed: int = 0) -> list[str]:

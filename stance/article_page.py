@@ -9,7 +9,7 @@ from stance.drawing import Line, draw
 from stance.model import Model
 from stance.page import Chart, render, signed, tone_class
 from stance.results import Classification, Document, Paragraph, none_if_nan
-from stance.views import contributions
+from stance.views import contributions, parts
 
 __all__ = ["article_page"]
 
@@ -24,7 +24,7 @@ N_MARKED = 400
 LIKELY = 0.1
 """Topics from this probability on are shown though they are not given; the likeliest is shown whatever it has."""
 FAINT = 0.15
-"""Of the weightiest word's weight: words below are not shaded."""
+"""Of the weightiest word's weight: words with no more are not shaded."""
 SIGNS = {"tense": "v", "cooperative": "^", "mixed": "D", "neutral": "o"}
 
 
@@ -136,23 +136,12 @@ def _versions(model: Model, paragraph: Paragraph) -> Iterator[Mapping[str, Any]]
         yield {
             "label": label,
             "class": tone_class(label, tuple(answer.tones)) if label in tone else "topic",
-            "parts": list(_parts(paragraph.text, words)),
+            "parts": [
+                (part, ("for" if added > 0 else "against") if share else "", share)
+                for part, added, share in parts(paragraph.text, words, FAINT)
+            ],
             "terms": _terms(paragraph.text, words),
         }
-
-
-def _parts(text: str, words: list[tuple[int, int, float]]) -> Iterator[tuple[str, str, float]]:
-    """Cut a text at its words: each part with the way it is shaded, "" for none, and how strongly, from 0 to 1."""
-    most = max((abs(added) for _, _, added in words), default=0.0)
-    done = 0
-    for start, end, added in words:
-        if abs(added) >= FAINT * most > 0:
-            if start > done:
-                yield text[done:start], "", 0
-            yield text[start:end], "for" if added > 0 else "against", abs(added) / most
-            done = end
-    if done < len(text):
-        yield text[done:], "", 0
 
 
 def _terms(text: str, words: list[tuple[int, int, float]]) -> list[tuple[str, list[tuple[str, float]]]]:

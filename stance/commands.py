@@ -15,7 +15,7 @@ import stance
 from stance.errors import TableError
 from stance.files import replacing
 from stance.formats import STANDARD, table_format
-from stance.table import BOMS, SEPARATOR, is_missing, unknown_encoding
+from stance.table import BOMS, SEPARATOR, Table, is_missing, unknown_encoding
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ def train(options: argparse.Namespace) -> None:
         options.text,
         options.topics,
         options.tone,
-        base=None if options.base is None else stance.load(None if options.base == DEFAULT else options.base),
+        base=None if options.base is None else _named(options.base),
         group=options.group,
         encoding=options.encoding,
         random_state=options.random_state,
@@ -222,9 +222,8 @@ def diff(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from stance.comparing import compare
-    from stance.table import Table, is_missing
 
-    first, second = (stance.load(None if name == DEFAULT else name) for name in (options.first, options.second))
+    first, second = _named(options.first), _named(options.second)
     with Table(options.data, options.encoding) as table:
         table.require(options.text, "--text")
         values = (row.values.get(options.text) for row in table)
@@ -256,9 +255,15 @@ def report(options: argparse.Namespace) -> None:
     if options.output == STANDARD:
         print(page)
         return
+    written = page.encode("utf-8")
     with replacing(options.output) as file:
-        file.write(page.encode("utf-8"))
-    print(f"wrote {options.output} ({len(page.encode('utf-8')) / 1e3:,.0f} kB)")
+        file.write(written)
+    print(f"wrote {options.output} ({len(written) / 1e3:,.0f} kB)")
+
+
+def _named(name: str) -> stance.Model:
+    """Load the model of a file, or the one that comes with stance by its name."""
+    return stance.load(None if name == DEFAULT else name)
 
 
 def tell(message: str) -> None:

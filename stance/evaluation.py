@@ -492,12 +492,11 @@ def _precision_recall(
         if truth[:, column].any():
             ranked = np.nan_to_num(probabilities[:, column], nan=-1.0)
             precision, recall, _ = precision_recall_curve(truth[:, column], ranked)
-            best: dict[int, Point] = {}
-            for point in map(Point, recall.tolist(), precision.tolist()):
-                step = round(point.recall * N_POINTS)
-                if step not in best or point.precision > best[step].precision:
-                    best[step] = point
-            curves[name] = [best[step] for step in sorted(best)]
+            _, starts = np.unique(-np.round(recall * N_POINTS), return_index=True)  # recall falls along the curve
+            best = [
+                int(start + part.argmax()) for start, part in zip(starts, np.split(precision, starts[1:]), strict=True)
+            ]
+            curves[name] = [Point(float(recall[place]), float(precision[place])) for place in reversed(best)]
     return curves
 
 

@@ -45,9 +45,8 @@ class Inspection:
         the decision value where it is met, its inverse document frequency taken out, which favours the rarest.
         """
         coefficients = self._coefficients[:, self._model.labels.index(label)]
-        order = np.lexsort((np.arange(len(coefficients)), -coefficients))
-        parameters = self._model.parameters
-        return [parameters.term(int(row)) for row in order[: self._k] if coefficients[row] > 0]
+        order = np.argsort(-coefficients, kind="stable")[: self._k]
+        return [self._model.parameters.term(row) for row in order.tolist() if coefficients[row] > 0]
 
     @cached_property
     def _coefficients(self) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ from stance.table import SEPARATOR, Table, is_missing, missing_column, repeated_
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Labelled", "Source", "Targets", "read_frame", "split_labels"]
+__all__ = ["Labelled", "Source", "Targets", "read_frame", "split_labels", "text_of"]
 
 Source: TypeAlias = "str | Path | Sequence[str | Path] | pd.DataFrame"
 
@@ -332,7 +332,8 @@ def _check_columns(names: Mapping[str, str | None], columns: Sequence[str], path
         )
 
 
-def _text_of(value: object) -> str:
+def text_of(value: object) -> str:
+    """Give the text of a cell, "" where it is missing, or raise TypeError."""
     if isinstance(value, str):
         return value
     if is_missing(value):
@@ -358,7 +359,7 @@ def _group_of(value: object) -> str:
 
 
 _VALUE: dict[str, Callable[[Any], object]] = {
-    "text": _text_of,
+    "text": text_of,
     "topics": split_labels,
     "tone": lambda value: _name_of(value) or None,
     "group": _group_of,

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from stance.counting import Corpus
-from stance.errors import StanceWarning, TableError, shorten
-from stance.labelled import Source, read_frame
+from stance.errors import StanceWarning, TableError
+from stance.labelled import Source, read_frame, text_of
 from stance.model import Model
 from stance.similarity import word_features
-from stance.table import is_missing, missing_column
+from stance.table import missing_column
 
 __all__ = ["suggest"]
 
@@ -106,12 +106,13 @@ def _texts(frame: pd.DataFrame, column: str) -> list[str]:
     """Give the texts of a column, "" for a missing one."""
     if column not in frame.columns:
         raise missing_column(column, "text", map(str, frame.columns))
-    values = frame[column].tolist()
-    for row, value in enumerate(values):
-        if not isinstance(value, str) and not is_missing(value):
-            message = f"expected a text of type str, but got {type(value).__name__}: {shorten(repr(value))}"
-            raise TableError(message, line=row, column=column)
-    return ["" if is_missing(value) else value for value in values]
+    texts = []
+    for row, value in enumerate(frame[column].tolist()):
+        try:
+            texts.append(text_of(value))
+        except TypeError as error:
+            raise TableError(str(error), line=row, column=column) from None
+    return texts
 
 
 def _answered(model: Model, texts: list[str]) -> tuple[list[int], NDArray[np.float64]]:

@@ -5,7 +5,7 @@ Text keeps the colour that the page has, and shades let the page's background th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import TypeAlias
 
@@ -13,7 +13,7 @@ from stance.model import Model
 from stance.results import TermWeight
 from stance.terminal import one_line, printable
 
-__all__ = ["contributions", "escaped", "shaded", "spread", "swatch"]
+__all__ = ["contributions", "escaped", "parts", "shaded", "spread", "swatch"]
 
 Span: TypeAlias = tuple[int, int, float]
 
@@ -117,14 +117,44 @@ def shaded(text: str, spans: Sequence[Span], label: str) -> str:
     >>> print(shaded("Talks & trade", [(0, 5, 0.01), (8, 13, 1.5)], "trade"))
     Talks &amp; <mark title="+1.50 for trade" style="color:inherit;background:rgba(13,148,136,0.45)">trade</mark>
     """
+    return "".join(
+        _mark(part, added, share, label) if share else escaped(part)
+        for part, added, share in parts(text, spans, FAINTEST)
+    )
+
+
+def parts(text: str, spans: Sequence[Span], faintest: float) -> Iterator[tuple[str, float, float]]:
+    """Cut a text at the words that count.
+
+    Parameters
+    ----------
+    text : str
+    spans : sequence of (int, int, float)
+        Those of `contributions`.
+    faintest : float
+        A word that adds no more than this share of what the strongest adds does not count.
+
+    Yields
+    ------
+    (str, float, float)
+        A part of the text, what it adds, and that as a share of what the strongest adds, from 0 to 1; 0 and 0 for what
+        lies between the words.
+
+    Examples
+    --------
+    >>> list(parts("Talks on trade", [(0, 5, -0.5), (6, 8, 0.01), (9, 14, 1.0)], 0.1))
+    [('Talks', -0.5, 0.5), (' on ', 0.0, 0.0), ('trade', 1.0, 1.0)]
+    """
     strongest = max((abs(added) for *_, added in spans), default=0.0)
-    pieces = []
     done = 0
     for start, end, added in spans:
-        if abs(added) > FAINTEST * strongest:
-            pieces += [escaped(text[done:start]), _mark(text[start:end], added, abs(added) / strongest, label)]
+        if abs(added) > faintest * strongest:
+            if start > done:
+                yield text[done:start], 0.0, 0.0
+            yield text[start:end], added, abs(added) / strongest
             done = end
-    return "".join([*pieces, escaped(text[done:])])
+    if done < len(text):
+        yield text[done:], 0.0, 0.0
 
 
 def swatch(is_for: bool, share: float) -> str:
