@@ -22,6 +22,10 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
+    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+    #error "the compiled modules take the first byte of a word in memory for its lowest: here the Python code does it all"
+    #endif
+
     /* The lower-case form of each ASCII word character, 0 for any other character. */
     static const unsigned char ASCII_FOLDED[128] = {
         ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4',

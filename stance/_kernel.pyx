@@ -14,7 +14,8 @@ and when the text ends
 8. decide: calibrate, apply the thresholds, or say why there is no answer.
 
 The first texts are looked up by bisection in the model file as it lies there (`plain`), which needs no preparation.
-When it pays, look-up tables are built and all that a term adds is laid out side by side in memory (`ready`).
+When it pays, look-up tables are built and all that a term adds is laid out side by side in memory (`ready`). Where memory
+does not suffice for that, or a file was made so that its keys crowd, it stays at bisection.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -96,6 +97,7 @@ cdef class Kernel:
     cdef double unknown_idf
     cdef Rule rule
     cdef Py_ssize_t n_labels, cooperative, tense, n_seen
+    cdef bint has_tried      # to build tables
     cdef double log_of[FEW]
     cdef Work* spare         # the working memory of the last single text
 
@@ -298,17 +300,18 @@ cdef class Kernel:
     cdef const Lookup* best_lookup(self, Py_ssize_t n_texts) except NULL:
         """Give what to look up terms in for so many texts more; build the tables when they pay."""
         self.n_seen += n_texts
-        if self.lookup == &self.plain and self.n_seen >= READY_AFTER:
+        if not self.has_tried and self.n_seen >= READY_AFTER:
+            self.has_tried = True
             self.free_tables()
-            build_strings(&self.ready.words)
-            build_strings(&self.ready.grams)
-            build_pairs(&self.ready.pairs)
-            self.lay_out()
-            self.lookup = &self.ready
+            if (build_strings(&self.ready.words) < 0 or build_strings(&self.ready.grams) < 0
+                    or build_pairs(&self.ready.pairs) < 0 or self.lay_out() < 0):
+                self.free_tables()
+            else:
+                self.lookup = &self.ready
         return self.lookup
 
-    cdef int lay_out(self) except -1:
-        """Lay out what each term adds in a record of its own, as few lines of memory as can be.
+    cdef int lay_out(self) noexcept:
+        """Lay out what each term adds in a record of its own, as few lines of memory as can be; -1 if memory is short.
 
         Of a word: the sum of its subwords' weights (32 bits each), its weights (16 bits), its idf. Of a pair: weights
         and idf. Of a subword: weights.
@@ -326,7 +329,7 @@ cdef class Kernel:
         self.records = new_table(n_words * of_word + n_pairs * of_pair + self.plain.grams.count * of_gram + 2 * LINE)
         if work == NULL or self.records == NULL or grow(&work.buffer, self.plain.words.longest + BLOCK) < 0:
             free_work(work)
-            raise MemoryError
+            return -1
         record = <uint8_t*>self.records + LINE - <size_t>self.records % LINE
         self.ready.of_grams = Rows(record, NULL, of_gram, 0)
         for row in range(self.plain.grams.count):

@@ -2,7 +2,7 @@
 
 A table is a power of two of buckets, each one line of memory with room for five keys. A string of up to 7 bytes is its
 own key; of a longer one the key is a hash, and its bytes are compared afterwards. Where there is no table yet, the sorted
-strings and pairs are searched by bisection.
+strings and pairs are searched by bisection; and for ever where a file was made so that its keys crowd in one place.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -71,6 +71,7 @@ cdef enum:
     NONE = -1
     ROOM = 5
     TOGETHER = 32        # keys that are inserted together
+    CROWD = 256          # buckets that a search may go through; among random keys it is a dozen
     LINE = 64            # bytes that come from memory together
     LONG = 8             # bytes from which on a key is a hash
 
@@ -224,15 +225,15 @@ cdef inline bint may_be_pair(const Pairs* pairs, uint64_t key) noexcept nogil:
     return pairs.filter[bit >> 3] >> (bit & 7) & 1
 
 
-cdef inline int build_table(Table* table, Py_ssize_t count) except -1:
-    """Make an empty table for a number of keys."""
+cdef inline int build_table(Table* table, Py_ssize_t count) noexcept nogil:
+    """Make an empty table for a number of keys; -1 where memory is short."""
     cdef int bits = 2
     cdef Py_ssize_t i
     while 2 * ROOM * (<Py_ssize_t>1 << bits) < 3 * count:
         bits += 1
     table.memory = new_table((((<size_t>1) << bits) + 1) * sizeof(Bucket))
     if table.memory == NULL:
-        raise MemoryError
+        return -1
     table.buckets = <Bucket*>(<char*>table.memory + LINE - <size_t>table.memory % LINE)
     table.mask = ((<uint64_t>1) << bits) - 1
     table.shift = 64 - bits
@@ -241,24 +242,32 @@ cdef inline int build_table(Table* table, Py_ssize_t count) except -1:
     return 0
 
 
-cdef inline void insert(Table* table, const uint64_t* keys, Py_ssize_t row, Py_ssize_t count) noexcept nogil:
-    """Insert the keys of some rows, `row` the first, which may be many together: their buckets come at the same time."""
+cdef inline int insert(Table* table, const uint64_t* keys, Py_ssize_t row, Py_ssize_t count) noexcept nogil:
+    """Insert the keys of some rows, `row` the first, which may be many together: their buckets come at the same time.
+
+    Give 0, or -1 where the keys crowd.
+    """
     cdef uint64_t place
     cdef Bucket* bucket
     cdef Py_ssize_t i
-    cdef int j
+    cdef int j, n_full
     for i in range(count):
         PREFETCH(&table.buckets[hashed(keys[i]) >> table.shift])
     for i in range(count):
         place = hashed(keys[i]) >> table.shift
         bucket = &table.buckets[place]
+        n_full = 0
         while bucket.keys[ROOM - 1]:
+            n_full += 1
+            if n_full == CROWD:
+                return -1
             place = (place + 1) & table.mask
             bucket = &table.buckets[place]
         j = 0
         while bucket.keys[j]:
             j += 1
         bucket.keys[j], bucket.rows[j] = keys[i], <int32_t>(row + i)
+    return 0
 
 
 cdef inline int check_strings(Strings* strings, const uint8_t* blob, Py_ssize_t size, Py_ssize_t count) except -1:
@@ -307,13 +316,14 @@ cdef inline int check_pairs(Pairs* pairs, const uint32_t* stored, Py_ssize_t cou
     return 0
 
 
-cdef inline int build_strings(Strings* strings) except -1:
-    """Fill the table of strings that were checked."""
+cdef inline int build_strings(Strings* strings) noexcept nogil:
+    """Make the table of strings that were checked; -1 where memory is short or the keys crowd."""
     cdef Py_ssize_t row, length
     cdef const uint8_t* data
     cdef uint8_t copy[2 * MARGIN + LONG]
     cdef uint64_t keys[TOGETHER]
-    build_table(&strings.table, strings.count)
+    if build_table(&strings.table, strings.count) < 0:
+        return -1
     for row in range(strings.count):
         data, length = strings.blob + strings.starts[row], strings.starts[row + 1] - strings.starts[row] - 1
         if length < LONG:  # what stands before and behind it may be no memory
@@ -321,23 +331,26 @@ cdef inline int build_strings(Strings* strings) except -1:
             data = copy + MARGIN
         keys[row % TOGETHER] = key_of(data, length)
         if row % TOGETHER == TOGETHER - 1 or row == strings.count - 1:
-            insert(&strings.table, keys, row - row % TOGETHER, row % TOGETHER + 1)
+            if insert(&strings.table, keys, row - row % TOGETHER, row % TOGETHER + 1) < 0:
+                return -1
     return 0
 
 
-cdef inline int build_pairs(Pairs* pairs) except -1:
-    """Fill the table and the filter of pairs that were checked."""
+cdef inline int build_pairs(Pairs* pairs) noexcept nogil:
+    """Make the table and the filter of pairs that were checked; -1 where memory is short or the keys crowd."""
     cdef Py_ssize_t row
     cdef uint64_t bit
     cdef uint64_t keys[TOGETHER]
-    build_table(&pairs.table, pairs.count)
+    if build_table(&pairs.table, pairs.count) < 0:
+        return -1
     pairs.filter = <uint8_t*>calloc(4 * (pairs.table.mask + 1), 1)
     if pairs.filter == NULL:
-        raise MemoryError
+        return -1
     for row in range(pairs.count):
         keys[row % TOGETHER] = pair_key(<int32_t>pairs.sorted[2 * row], <int32_t>pairs.sorted[2 * row + 1])
         bit = hashed(keys[row % TOGETHER]) >> (pairs.table.shift - 5)
         pairs.filter[bit >> 3] |= <uint8_t>(1 << (bit & 7))
         if row % TOGETHER == TOGETHER - 1 or row == pairs.count - 1:
-            insert(&pairs.table, keys, row - row % TOGETHER, row % TOGETHER + 1)
+            if insert(&pairs.table, keys, row - row % TOGETHER, row % TOGETHER + 1) < 0:
+                return -1
     return 0

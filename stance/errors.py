@@ -128,16 +128,16 @@ class ModelFileError(StanceError, ValueError):
 
     Parameters
     ----------
-    path : str or Path
-        The file.
+    path : str, Path or None
+        The file; None for one in memory.
     reason : str
         What was expected and what came.
     """
 
-    def __init__(self, path: str | Path, reason: str) -> None:
-        self.path = str(path)
+    def __init__(self, path: str | Path | None, reason: str) -> None:
+        self.path = None if path is None else str(path)
         self.reason = reason
-        super().__init__(f"{path}: not a usable model file: {reason}")
+        super().__init__(f"{place(path)}not a usable model file: {reason}")
 
 
 class MissingExtraError(StanceError, ImportError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from itertools import repeat
 
 from stance.compiled import scorer
@@ -89,7 +88,7 @@ class Model:
     @property
     def path(self) -> str | None:
         """The file that the model was loaded from; None where it was trained or came from another process."""
-        return None if isinstance(self._contents.data, bytes) else os.path.abspath(self._contents.path)
+        return None if self._contents.path is None else str(self._contents.path)
 
     @property
     def n_bytes(self) -> int:

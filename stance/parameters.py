@@ -198,6 +198,7 @@ def to_bytes(parameters: Parameters) -> bytes:
     """Give the model file of checked parameters."""
     arrays: dict[str, NDArray[Any]] = {name: getattr(parameters, name) for name in TERM_ARRAYS}
     arrays |= {name: getattr(parameters.rule, name) for name in RULE_ARRAYS}
+    arrays = {name: array.astype(array.dtype.newbyteorder("<"), copy=False) for name, array in arrays.items()}
     arrays |= {name: _packed(getattr(parameters, name)) for name in ("words", "subwords")}
     return assemble(parameters.topics, parameters.tones, parameters.settings, dict(parameters.card), arrays)
 

@@ -7,7 +7,8 @@
     arrays: little-endian, in the order of `ARRAYS`, each beginning at a multiple of 64
 
 Neither NumPy nor a JSON parser is needed to load and score: arrays are memory views of the file, and the card, which is
-JSON and for people, is read when it is asked for, or checked first where the file is a stranger's.
+JSON and for people, is read when it is asked for, or checked first where the file is a stranger's. A stranger's file is
+read into memory, so that what was checked is what is used, whatever becomes of the file meanwhile.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import stat
 import struct
 import sys
+from codecs import utf_8_decode
 
 from stance.errors import ModelFileError, shorten
 
@@ -32,8 +34,12 @@ MAGIC = b"\x93STANCE\n"
 FORMAT = 2
 PREFIX = struct.Struct("<8sII32s")
 ALIGNMENT = 64
+MAX_BYTES = 1 << 30
 MAX_LABELS = 100_000
-MAX_CARD = 1 << 24
+MAX_CARD = 1 << 22
+MAX_VALUES = 200_000
+"""Of the card: each may take some 300 bytes of memory."""
+PIECE = 1 << 20
 LARGEST = 1e60
 """No number of an array is greater, and no idf is smaller than 1 / LARGEST, so that no score overflows."""
 
@@ -60,6 +66,7 @@ ARRAYS: dict[str, Any] = {
 """The arrays of format 2 in the order in which they stand in the file, with their types as `struct` names them."""
 
 LENGTHS = struct.Struct(f"<{len(ARRAYS)}Q")
+HEADER = PREFIX.size + LENGTHS.size
 SETTINGS: dict[str, Any] = {
     "shortest_subword": int,
     "longest_subword": int,
@@ -90,13 +97,13 @@ class Contents:
         The shapes of those that have two axes.
     data : bytes or mmap
         The whole file.
-    path : str or Path
-        Its name for error messages.
+    path : str, Path or None
+        Where it came from, for error messages; None for memory.
     n_words, n_pairs, n_subwords : int
         The sizes of the vocabulary.
     """
 
-    def __init__(self, arrays: Mapping[str, memoryview], data: bytes | mmap.mmap, path: str | Path) -> None:
+    def __init__(self, arrays: Mapping[str, memoryview], data: bytes | mmap.mmap, path: str | Path | None) -> None:
         self.arrays = arrays
         self.data = data
         self.path = path
@@ -116,7 +123,7 @@ class Contents:
         }
         self._check_lengths()
         for name in ("words", "subwords"):
-            _decoded(arrays[name], name)
+            _check_utf8(arrays[name], name)
         self._card: Mapping[str, Any] | None = None
 
     @property
@@ -125,8 +132,10 @@ class Contents:
         if self._card is None:
             try:
                 self._card = _card(self.arrays["card"])
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 raise ModelFileError(self.path, f"the card cannot be read: {error}") from None
+            except RecursionError:
+                raise ModelFileError(self.path, "the card cannot be read: it is nested too deeply") from None
         return self._card
 
     def _check_lengths(self) -> None:
@@ -160,7 +169,7 @@ def assemble(
     card : mapping
         JSON values.
     arrays : mapping of str to array
-        The others of `ARRAYS`: things with `tobytes`, of the right type.
+        The others of `ARRAYS`: things with `tobytes`, of the right type, little-endian.
 
     Raises
     ------
@@ -180,15 +189,15 @@ def assemble(
     return PREFIX.pack(MAGIC, FORMAT, len(ARRAYS), _sha256(body)) + body
 
 
-def parse(data: bytes | mmap.mmap, path: str | Path = "<bytes>", *, is_trusted: bool = False) -> Contents:
+def parse(data: bytes | mmap.mmap, path: str | Path | None = None, *, is_trusted: bool = False) -> Contents:
     """Lay the arrays over a model file that is in memory.
 
     Parameters
     ----------
     data : bytes or mmap
         The whole file.
-    path : str or Path
-        The name for error messages.
+    path : str or Path, optional
+        Where it came from, for error messages.
     is_trusted : bool
         Whether to go without the SHA-256, which takes more time than all the rest, and without the card: for the model
         that comes with the package, whose code is not hashed at every import either.
@@ -208,7 +217,14 @@ def parse(data: bytes | mmap.mmap, path: str | Path = "<bytes>", *, is_trusted: 
 
 
 def read(path: str | Path, *, is_trusted: bool = False) -> Contents:
-    """Read a model file, memory-mapped: processes that load the same file share its pages.
+    """Read a model file.
+
+    Parameters
+    ----------
+    path : str or Path
+    is_trusted : bool
+        As for `parse`. Such a file is mapped into memory: processes that load it share its pages, and nobody may write
+        to it meanwhile.
 
     Raises
     ------
@@ -222,14 +238,16 @@ def read(path: str | Path, *, is_trusted: bool = False) -> Contents:
         reason = getattr(error, "strerror", None) or "there is a null character in the path"  # which is a ValueError
         raise ModelFileError(path, f"{reason}. Give the path of a file made by Model.save") from None
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ModelFileError(path, "expected a file, but this is a folder, a pipe or a device")
-        if status.st_size < PREFIX.size:
-            raise ModelFileError(path, f"expected at least {PREFIX.size} bytes, but it has {status.st_size}")
-        return parse(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ), path, is_trusted=is_trusted)
+        data = _content(descriptor, is_trusted)
+    except ValueError as error:
+        raise ModelFileError(path, str(error)) from None
+    except OSError as error:
+        raise ModelFileError(path, f"it cannot be read: {error.strerror}") from None
     finally:
         os.close(descriptor)
+    contents = parse(data, path, is_trusted=is_trusted)
+    contents.path = os.path.abspath(path)
+    return contents
 
 
 def check_settings(topics: Sequence[str], tones: Sequence[str], settings: Mapping[str, float]) -> None:
@@ -265,31 +283,57 @@ def require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
-def _arrays(data: bytes | mmap.mmap, is_trusted: bool) -> dict[str, memoryview]:
-    """Lay the arrays over the file; together they must fill it exactly."""
-    require(sys.byteorder == "little", "this machine is big-endian, for which stance cannot lay out the arrays")
-    require(len(data) >= PREFIX.size, f"expected at least {PREFIX.size} bytes, but it has {len(data)}")
-    magic, number, n_arrays, digest = PREFIX.unpack_from(data)
-    require(magic == MAGIC, f"expected it to begin with {MAGIC!r}, but it begins with {bytes(data[:8])!r}")
+def _content(descriptor: int, is_trusted: bool) -> bytes | mmap.mmap:
+    """Read an open file whose header is sound; of one that is not, no more than the header is read."""
+    status = os.fstat(descriptor)
+    require(stat.S_ISREG(status.st_mode), "expected a file, but this is a folder, a pipe or a device")
+    with open(descriptor, "rb", closefd=False) as file:
+        header = file.read(HEADER)
+        _places(header, status.st_size if len(header) == HEADER else len(header))
+        if is_trusted:
+            return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+        file.seek(0)
+        return file.read(status.st_size)
+
+
+def _places(header: bytes, size: int) -> list[slice]:
+    """Give where the arrays lie in a file of a number of bytes, which they must fill exactly."""
+    require(size >= PREFIX.size, f"expected at least {PREFIX.size} bytes, but it has {size}")
+    magic, number, n_arrays, _ = PREFIX.unpack_from(header)
+    require(magic == MAGIC, "it does not begin as a model file does")  # and how it does is nobody's business
     remedy = "install a newer stance" if number > FORMAT else "that format was never released, so train it again"
     require(number == FORMAT, f"it has format {number}, and this version of stance reads format {FORMAT}: {remedy}")
     require(n_arrays == len(ARRAYS), f"expected {len(ARRAYS)} arrays, but it has {n_arrays}")
+    require(size >= HEADER, f"expected at least {HEADER} bytes, but it has {size}")
+    places, offset = [], HEADER
+    for (name, kind), length in zip(ARRAYS.items(), LENGTHS.unpack_from(header, PREFIX.size), strict=True):
+        width = struct.calcsize(kind)
+        require(length % width == 0, f"{name} has {length} bytes, which is no multiple of {width}")
+        places.append(slice(offset, offset + length))
+        offset += length + -length % ALIGNMENT
+    require(offset == size, f"its header tells of {offset} bytes, but it has {size}: it was cut off or damaged")
+    require(size <= MAX_BYTES, f"expected at most {MAX_BYTES} bytes, but it has {size}")
+    return places
+
+
+def _arrays(data: bytes | mmap.mmap, is_trusted: bool) -> dict[str, memoryview]:
+    """Lay the arrays over the file."""
+    places = _places(data[:HEADER], len(data))
     view = memoryview(data)
-    offset = PREFIX.size + LENGTHS.size
-    require(len(data) >= offset, f"expected at least {offset} bytes, but it has {len(data)}")
-    is_whole = is_trusted or _sha256(view[PREFIX.size :]) == digest
+    is_whole = is_trusted or _sha256(view[PREFIX.size :]) == PREFIX.unpack_from(data)[-1]
     require(is_whole, "its SHA-256 does not fit its content: the file is damaged")
-    arrays = {}
-    for (name, kind), length in zip(ARRAYS.items(), LENGTHS.unpack_from(data, PREFIX.size), strict=True):
-        offset += -offset % ALIGNMENT
-        require(offset + length <= len(data), f"{name} goes beyond the end of the file")
-        size = struct.calcsize(kind)
-        require(length % size == 0, f"{name} has {length} bytes, which is no multiple of {size}")
-        arrays[name] = view[offset : offset + length].cast(kind)
-        offset += length
-    offset += -offset % ALIGNMENT
-    require(offset == len(data), f"expected {offset} bytes, but the file has {len(data)}")
-    return arrays
+    return {name: _native(view[place], kind) for (name, kind), place in zip(ARRAYS.items(), places, strict=True)}
+
+
+def _native(stored: memoryview, kind: Any) -> memoryview:
+    """Give an array as this machine reads numbers: where it lies, but on a big-endian machine a copy."""
+    if sys.byteorder == "little":
+        return stored.cast(kind)
+    from array import array
+
+    numbers = array(kind, stored.tobytes())
+    numbers.byteswap()
+    return memoryview(numbers).toreadonly()
 
 
 def _names(data: memoryview, name: str) -> tuple[str, ...]:
@@ -313,7 +357,9 @@ def _card(data: memoryview) -> dict[str, Any]:
     import json  # takes milliseconds to import
 
     require(len(data) <= MAX_CARD, f"it is longer than {MAX_CARD} bytes")
-    card = json.loads(_decoded(data, "the card"), parse_constant=_refuse)
+    text = _decoded(data, "the card")
+    require(sum(map(text.count, "[{,")) <= MAX_VALUES, f"it holds more than {MAX_VALUES} values")
+    card = json.loads(text, parse_constant=_refuse)
     require(isinstance(card, dict), "it is not a JSON object")
     try:
         _encoded(card)
@@ -328,6 +374,17 @@ def _encoded(card: object) -> bytes:
     import json
 
     return json.dumps(card, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _check_utf8(data: memoryview, name: str) -> None:
+    """Raise ValueError unless an array is UTF-8; it is decoded in pieces, which take little memory."""
+    start = 0
+    while start < len(data):
+        stop = start + PIECE
+        try:
+            start += utf_8_decode(data[start:stop], "strict", stop >= len(data))[1]
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{name} is not UTF-8: {error.reason} at byte {start + error.start}") from None
 
 
 def _decoded(data: memoryview, name: str) -> str:
