@@ -82,7 +82,8 @@ def train(
     encoding : str, optional
         The encoding of text files, by default UTF-8.
     random_state : int
-        The same rows, in any order, with the same `random_state` give the same model, byte for byte.
+        The same rows, in any order, with the same `random_state` give the same model, byte for byte; on a processor of
+        another kind, for which BLAS adds in another order, calibration may differ in the 15th digit.
     n_jobs : int
         Fits at the same time; -1 for one a core. It does not change the model.
     progress : bool, optional
