@@ -56,10 +56,13 @@ def _run(options: argparse.Namespace) -> int:
     except (StanceError, TypeError, ValueError) as error:
         return _complain(str(error))
     except BrokenPipeError:
-        # The reader has gone: there is nobody to tell, and nothing to flush at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # the reader has gone: there is nobody to tell
         return 141
     except OSError as error:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _drop_output()
         return _complain(f"{error.filename or 'writing'}: {error.strerror}")
     except MemoryError:
         return _complain("out of memory: score a table in parts, or train on fewer rows")
@@ -70,6 +73,11 @@ def _run(options: argparse.Namespace) -> int:
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0
+
+
+def _drop_output() -> None:
+    """Let nothing that standard output could not take be written to it again at exit, which would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Parser(argparse.ArgumentParser):

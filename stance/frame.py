@@ -50,7 +50,11 @@ def score_lazy(frame: pl.LazyFrame, text: str, columns: Columns, progress: bool 
     schema = frame.collect_schema()
     types = {**schema, **_polars_types(schema, text, columns)}
     return frame.map_batches(
-        partial(_quietly, text=text, columns=columns), schema=types, slice_pushdown=True, streamable=True
+        partial(_quietly, text=text, columns=columns),
+        schema=types,
+        projection_pushdown=False,  # the text is read, whatever is asked for
+        slice_pushdown=True,
+        streamable=True,
     )
 
 

@@ -982,6 +982,16 @@ def test_a_closed_pipe_is_no_fault(article: Path, monkeypatch: pytest.MonkeyPatc
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_what_a_full_disk_does_not_take_is_not_written_again(
+    article: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert cli.main(["classify", str(article)]) == 2
+    assert capfd.readouterr() == ("", "stance: writing: No space left on device\n")
+
+
 def test_output_that_is_no_file_is_left_as_it_is(article: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
     monkeypatch.setattr(sys, "stdout", out)
@@ -1073,6 +1083,7 @@ def test_a_full_disk_is_told(two_row_file: Path, arguments: list[str], rows: int
             stdout=full,
             stderr=subprocess.PIPE,
             check=False,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
         )
     assert (done.returncode, done.stderr) == (2, b"stance: writing: No space left on device\n")
 

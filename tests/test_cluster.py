@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def test_a_dask_frame_is_scored_when_it_is_computed(any_model: stance.Model) -> 
     computed = answers.compute()
     assert computed.dtypes.to_dict() == answers.dtypes.to_dict()
     expected = any_model.score(rows(), probabilities=True, codes="cap", prefix="s_")
-    pd.testing.assert_frame_equal(computed, expected, check_dtype=False)
+    pd.testing.assert_frame_equal(computed.convert_dtypes(), expected.convert_dtypes(), check_dtype=False)
 
 
 def test_nothing_is_computed_to_find_the_columns(tiny_model: stance.Model) -> None:
@@ -94,7 +94,9 @@ def test_a_worker_that_dies_loses_and_doubles_no_row(tiny_model: stance.Model, t
         os.kill(next(iter(pids.values())), 9)
         answers = future.result(timeout=120)
         loads = [path.name.split("-")[1] for path in tmp_path.glob("model-*")]
-    pd.testing.assert_frame_equal(answers, tiny_model.score(rows(2000)), check_dtype=False)
+    pd.testing.assert_frame_equal(
+        answers.convert_dtypes(), tiny_model.score(rows(2000)).convert_dtypes(), check_dtype=False
+    )
     assert len(list(tmp_path.glob("[0-9]*"))) >= 80
     # Once in each process, of two workers and the one that took the place of the dead one; some once more, where the
     # dead one held the only copy. Not once in each of the 80 partitions.
@@ -103,6 +105,13 @@ def test_a_worker_that_dies_loses_and_doubles_no_row(tiny_model: stance.Model, t
 
 
 # Spark ---------------------------------------------------------------------------------------------------------------
+
+
+def of_spark(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a slow test that takes PySpark's own warnings: of what is to come, of distutils (3.5), of sockets."""
+    for ignored in ("PySpark:FutureWarning", "The distutils:DeprecationWarning", "unclosed <socket:ResourceWarning"):
+        test = pytest.mark.filterwarnings(f"ignore:{ignored}")(test)
+    return pytest.mark.slow(test)
 
 
 @pytest.fixture(scope="module")
@@ -127,8 +136,7 @@ def spark_frame(spark: Any, frame: pd.DataFrame) -> Any:
     return spark.createDataFrame(list(zip(frame["n"].tolist(), texts, strict=True)), "n long, text string")
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:PySpark does not yet:FutureWarning")
+@of_spark
 def test_a_spark_frame_is_scored_when_an_action_asks(tiny_model: stance.Model, spark: Any) -> None:
     frame = spark_frame(spark, rows()).repartition(4)
     answers = tiny_model.score(frame, probabilities=True, codes="cap", prefix="s_")
@@ -138,11 +146,10 @@ def test_a_spark_frame_is_scored_when_an_action_asks(tiny_model: stance.Model, s
     assert dict(answers.dtypes)["s_cap"] == "string"
     found = pd.DataFrame([row.asDict() for row in answers.orderBy("n").collect()])
     found = found.astype(dict.fromkeys(expected.select_dtypes("float").columns, float))
-    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    pd.testing.assert_frame_equal(found.convert_dtypes(), expected.convert_dtypes(), check_dtype=False)
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:PySpark does not yet:FutureWarning")
+@of_spark
 def test_a_spark_frame_keeps_the_place_of_a_replaced_column(tiny_model: stance.Model, spark: Any) -> None:
     frame = spark.createDataFrame([(1, PEACE)], "tone long, text string")
     with pytest.warns(stance.StanceWarning, match=r"^the answers replace the columns 'tone' of the frame: "):

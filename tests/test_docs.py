@@ -71,8 +71,8 @@ def test_the_readme_has_the_figures_of_the_shipped_model() -> None:
 
 
 def test_every_file_that_a_page_names_is_there() -> None:
-    folders = "docs|fixtures|training|stance|tests|benchmarks"
-    for page in [*PAGES, ROOT / "CONTRIBUTING.md"]:
+    folders = r"\.ci|docs|fixtures|training|stance|tests|benchmarks"
+    for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]:
         for name in re.findall(rf"`((?:{folders})/[\w./-]+)`", page.read_text("utf-8")):
             assert (ROOT / name).exists(), f"{page.name} names {name}"
 

@@ -459,7 +459,7 @@ def test_rare_topics_are_counted_but_not_drawn() -> None:
 )
 def test_the_periods_are_as_short_as_rows_allow(days: int, n: int, period: str | None) -> None:
     frame = scored(n)
-    frame["date"] = pd.Timestamp("1800-01-02") + pd.to_timedelta(np.linspace(0, days - 1, n).round(), "D")
+    frame["date"] = np.datetime64("1800-01-02", "s") + np.linspace(0, days - 1, n).round().astype("timedelta64[D]")
     course = over_time(frame, {"trade": "t0"}, {"tense": "s0"})
     assert (None if course is None else course.period) == period
 

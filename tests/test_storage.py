@@ -64,6 +64,12 @@ def test_reading_gives_what_was_written() -> None:
     assert to_bytes(after) == to_bytes(before)
 
 
+def test_the_same_parameters_are_the_same_bytes_on_every_machine_and_version() -> None:
+    digest = "39b50996c91c7bab220d2c5f2e3bff3d9e9250bfa2f7dbd47a536a74b8d0044c"
+    assert hashlib.sha256(to_bytes(small())).hexdigest() == digest
+    assert stance.Model(small()).digest == digest
+
+
 def test_arrays_lie_at_multiples_of_64() -> None:
     data = to_bytes(small())
     assert (PREFIX.size + LENGTHS.size) % 64 == 0
