@@ -44,7 +44,7 @@ __all__ = ["Kernel"]
 
 cdef enum:
     FEW = 32              # counts whose logarithm is kept
-    SHORT = 4096          # characters: for so few the GIL is kept
+    SHORT = 4096          # characters: for so few the GIL is kept, and a longer text counts as so many more
     LARGE = 65_536        # bytes of working memory that are not kept
     READY_AFTER = 32      # texts: from then on it pays to build tables
 
@@ -192,7 +192,7 @@ cdef class Kernel:
         tuple of bytearray
             The columns of `stance.results.Answers` in its order, rows first, without padding.
         """
-        cdef Py_ssize_t n_texts = len(texts), i
+        cdef Py_ssize_t n_texts = len(texts), n_short = n_texts, i
         cdef int failed = 0
         cdef list kept = []
         cdef Columns columns
@@ -215,8 +215,9 @@ cdef class Kernel:
                 text = view_text(texts[i], &views[i])
                 if text is not texts[i]:
                     kept.append(text)
+                n_short += views[i].length // SHORT
             views[n_texts] = Text(1, True, NULL, 0)
-            lookup = self.best_lookup(n_texts)
+            lookup = self.best_lookup(n_short)
             with nogil:
                 for i in range(n_texts):
                     prefetch_text(&views[i + 1])
@@ -248,8 +249,8 @@ cdef class Kernel:
         """
         cdef Text view
         cdef int failed
-        cdef const Lookup* lookup = self.best_lookup(1)
         cdef str kept = view_text(text, &view)
+        cdef const Lookup* lookup = self.best_lookup(1 + view.length // SHORT)
         cdef Work* work = self.spare
         self.spare = NULL  # another thread takes its own
         if work == NULL:
@@ -297,9 +298,9 @@ cdef class Kernel:
         values = (<char*>one.probabilities)[:8 * self.n_labels]
         return given, tone, score, one.known[0], None, self.labels, values, text, self.explain
 
-    cdef const Lookup* best_lookup(self, Py_ssize_t n_texts) except NULL:
-        """Give what to look up terms in for so many texts more; build the tables when they pay."""
-        self.n_seen += n_texts
+    cdef const Lookup* best_lookup(self, Py_ssize_t n_short) except NULL:
+        """Give what to look up terms in for so many short texts more; build the tables when they pay."""
+        self.n_seen += n_short
         if not self.has_tried and self.n_seen >= READY_AFTER:
             self.has_tried = True
             self.free_tables()

@@ -6,6 +6,7 @@ import os
 
 from stance import storage
 from stance.model import Model
+from stance.once import once
 from stance.results import Classification, Document
 
 TYPE_CHECKING = False  # `typing` takes milliseconds to import
@@ -46,17 +47,12 @@ def load(path: str | Path | None = None) -> Model:
     return _default() if path is None else Model(storage.read(path))
 
 
-_kept: dict[str, Model] = {}
-
-
-def _default() -> Model:
-    """Give the model that comes with the package, the same one each time."""
-    return _kept["default"] if _kept else _kept.setdefault("default", load_default())
-
-
 def load_default() -> Model:
     """Load the model that comes with the package, once more."""
     return Model(storage.read(os.path.join(os.path.dirname(__file__), "models", "default.stance"), is_trusted=True))
+
+
+_default = once(load_default)
 
 
 def classify(text: str) -> Classification:

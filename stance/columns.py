@@ -50,6 +50,11 @@ class Columns:
     schemes: tuple[str, ...] = ()
     prefix: str = ""
 
+    def __post_init__(self) -> None:
+        """Raise `TableError` for a prefix that no column can have."""
+        if any("\ud800" <= character <= "\udfff" for character in self.prefix):
+            raise TableError(f"expected a prefix of whole characters, but got {self.prefix!r}")
+
     @cached_property
     def kinds(self) -> dict[str, type]:
         """The names of the columns, in order, and what they hold: str or float."""

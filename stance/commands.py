@@ -16,6 +16,8 @@ from stance.errors import TableError
 from stance.files import replacing
 from stance.formats import STANDARD, table_format
 from stance.table import BOMS, SEPARATOR, Table, is_missing, unknown_encoding
+from stance.terminal import one_line, plain, shown, takes_colour
+from stance.text import LINE_ENDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,22 +39,24 @@ __all__ = [
 
 ARTICLE_LIMIT = 64 << 20
 """The most bytes that are read as one article."""
+LINE_LIMIT = 1_000_000
+"""The most lines of one: each may be a paragraph, whose answer takes about a thousand bytes of memory."""
+ESCAPES = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+"""The control characters that JSON may hold as they are."""
 DEFAULT = "default"
 """What the model that comes with stance is called where a file is expected."""
 
 
 def classify(options: argparse.Namespace) -> None:
     """Label an article and each of its paragraphs."""
-    from stance.terminal import shown, takes_colour
-
     model = stance.load(options.model)
     colour = takes_colour(sys.stdout)
     for path in options.files or [STANDARD]:
-        document = model.classify_document(_read_text(path, options.encoding))
+        document = model.classify_document(_read_article(path, options.encoding))
         if options.json:
-            print(json.dumps({"path": path, **document.to_dict()}, ensure_ascii=False))
+            _print_json({"path": path, **document.to_dict()})
         else:
-            print(f"{path}: " * (len(options.files) > 1) + shown(document, colour))
+            print(f"{plain(path)}: " * (len(options.files) > 1) + shown(document, colour))
 
 
 def score(options: argparse.Namespace) -> None:
@@ -122,7 +126,7 @@ def evaluate(options: argparse.Namespace) -> None:
         options.tone,
         encoding=options.encoding,
     )
-    print(json.dumps(report.to_dict(), ensure_ascii=False) if options.json else report)
+    _show(report, options.json)
 
 
 def audit(options: argparse.Namespace) -> None:
@@ -189,21 +193,22 @@ def explain(options: argparse.Namespace) -> None:
     column = model.labels.index(options.label)
     intercept = float(model.intercept_[column])
     decision = float(model.decision_function([text])[0, column])
-    shown = terms[: max(options.k, 0)]
+    chosen = terms[: max(options.k, 0)]
     if options.json:
         answer = {
             "label": options.label,
             "decision_value": decision,
             "intercept": intercept,
-            "terms": [term.to_dict() for term in shown],
+            "terms": [term.to_dict() for term in chosen],
         }
-        print(json.dumps(answer, ensure_ascii=False))
+        _print_json(answer)
         return
-    others = f"{len(terms) - len(shown)} other terms"
-    width = max(len(name) for name in [*(term.term for term in shown), others, "decision value"])
-    for term in shown:
-        print(f"{term.term:<{width}} {term.weight:+8.3f}  {len(term.spans)} x")
-    rest = sum(term.weight for term in terms[len(shown) :])
+    others = f"{len(terms) - len(chosen)} other terms"
+    names = [one_line(term.term, 40) for term in chosen]
+    width = max(map(len, [*names, others, "decision value"]))
+    for name, term in zip(names, chosen, strict=True):
+        print(f"{name:<{width}} {term.weight:+8.3f}  {len(term.spans)} x")
+    rest = sum(term.weight for term in terms[len(chosen) :])
     print(f"{others:<{width}} {rest:+8.3f}")
     print(f"{'intercept':<{width}} {intercept:+8.3f}")
     print(f"{'decision value':<{width}} {decision:+8.3f}")
@@ -214,7 +219,7 @@ def inspect(options: argparse.Namespace) -> None:
     from stance.inspecting import Inspection
 
     facts = Inspection(stance.load(options.model), max(options.k, 0))
-    print(json.dumps(facts.to_dict(), ensure_ascii=False) if options.json else facts)
+    _show(facts, options.json)
 
 
 def diff(options: argparse.Namespace) -> None:
@@ -229,7 +234,7 @@ def diff(options: argparse.Namespace) -> None:
         values = (row.values.get(options.text) for row in table)
         texts = ("" if is_missing(value) else str(value) for value in values)
         found = compare(first, second, tqdm(texts, unit="row", disable=None, leave=False), max(options.k, 0))
-    print(json.dumps(found.to_dict(), ensure_ascii=False) if options.json else found)
+    _show(found, options.json)
 
 
 def report(options: argparse.Namespace) -> None:
@@ -246,7 +251,7 @@ def report(options: argparse.Namespace) -> None:
     if kind == "article":
         from stance.article_page import article_page
 
-        page = article_page(model(), _read_text(options.input, options.encoding), title)
+        page = article_page(model(), _read_article(options.input, options.encoding), title)
     elif kind == "evaluation":
         page = stance.evaluate(model(), options.input, **named, encoding=options.encoding).to_html(title)
     else:
@@ -267,12 +272,38 @@ def _named(name: str) -> stance.Model:
 
 
 def tell(message: str) -> None:
-    """Print a message to standard error, on one line."""
-    print(f"stance: {' '.join(message.split())}", file=sys.stderr)
+    """Print a message to standard error, on one line and without control characters."""
+    print(f"stance: {plain(' '.join(message.split()))}", file=sys.stderr)
+
+
+def _show(facts: Any, is_json: bool) -> None:
+    """Print what has a form as text and one as JSON."""
+    if is_json:
+        _print_json(facts.to_dict())
+    else:
+        print(facts)
+
+
+def _print_json(value: object) -> None:
+    """Print a value as JSON, in which no character is a control character."""
+    print(json.dumps(value, ensure_ascii=False).translate(ESCAPES))
+
+
+def _read_article(path: str, encoding: str | None) -> str:
+    """Read an article whose paragraphs are to be answered one by one."""
+    text = _read_text(path, encoding)
+    n_lines = 1 + sum(map(text.count, LINE_ENDS)) - 2 * text.count("\r\n")
+    if n_lines > LINE_LIMIT:
+        raise TableError(
+            f"expected at most {LINE_LIMIT:,} lines in one article, but got {n_lines:,}: put many texts into a table, "
+            "one a row, and use 'stance score'",
+            path,
+        )
+    return text
 
 
 def _read_text(path: str, encoding: str | None) -> str:
-    """Read one article, from a file or standard input."""
+    """Read one text, from a file or standard input."""
     try:
         if path == STANDARD:
             if sys.stdin.isatty():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stance.errors import ModelFileError
+from stance.once import once
 from stance.results import REASONS, Answers, Classification
 from stance.storage import Contents
 
@@ -75,14 +76,11 @@ class Explainer:
     """Explains as `Scorer` does, by one that is made when it is first asked, and NumPy imported with it."""
 
     def __init__(self, contents: Contents) -> None:
-        self._contents = contents
-        self._scorer: Scorer | None = None
+        self._scorer = once(lambda: _checked(contents))
 
     def explain(self, text: str, label: int) -> list[TermWeight]:
         """Split the decision value of `text` among its terms: `Scorer.explain`."""
-        if self._scorer is None:
-            self._scorer = _checked(self._contents)
-        return self._scorer.explain(text, label)
+        return self._scorer().explain(text, label)
 
 
 class CompiledScorer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pandas as pd
@@ -12,7 +12,7 @@ from stance.counting import Corpus
 from stance.doubts import Doubt, Validated, cell_of, import_judge, near_duplicates, without_ground
 from stance.errors import TableError, shorten
 from stance.labelled import Labelled, Source, read_frame
-from stance.table import is_missing, missing_column
+from stance.table import is_missing, missing_column, text_series
 
 __all__ = ["Finding", "audit", "correct"]
 
@@ -178,7 +178,7 @@ def correct(data: Source, findings: pd.DataFrame, text: str = "text", *, encodin
     for row, said, column, suggested in findings[names].itertuples(index=False):
         place = _place_of(row, texts, said)
         if column not in frame.columns:
-            raise TableError(f"the findings have a column that the rows have not: {column!r}", line=place)
+            raise TableError(f"the findings have a column that the rows have not: {shorten(repr(column))}", line=place)
         if column == text:
             left_out.add(place)
         else:
@@ -190,11 +190,12 @@ def correct(data: Source, findings: pd.DataFrame, text: str = "text", *, encodin
 def _place_of(row: object, texts: Sequence[object], said: object) -> int:
     """Give the row of a finding, having checked that it has the finding's text."""
     number = str(row)
-    place = int(number) if number.isascii() and number.isdigit() else len(texts)
+    is_number = number.isascii() and number.isdigit() and len(number) <= len(str(len(texts)))
+    place = int(number) if is_number else len(texts)
     found = texts[place] if place < len(texts) else None
     if place >= len(texts) or ("" if is_missing(found) else found) != ("" if is_missing(said) else said):
         raise TableError(
-            f"the findings have a row {number} with the text {shorten(repr(said))}, but the data has not: "
+            f"the findings have a row {shorten(number)} with the text {shorten(repr(said))}, but the data has not: "
             "name what was audited, all of it in the same order"
         )
     return place
@@ -229,7 +230,8 @@ def _table(whole: Labelled, rows: Sequence[int], doubts: Sequence[Doubt]) -> pd.
                 doubt.reason,
             )
         )
-    return pd.DataFrame([asdict(finding) for finding in findings], columns=[field.name for field in fields(Finding)])
+    names = [field.name for field in fields(Finding)]
+    return pd.DataFrame({name: text_series([getattr(finding, name) for finding in findings]) for name in names})
 
 
 def _rank(doubt: Doubt) -> tuple[float, int, str, str]:

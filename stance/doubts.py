@@ -65,7 +65,10 @@ def without_ground(corpus: Corpus) -> Iterator[Doubt]:
     rarity = np.log((1.0 + n_others) / (1.0 + in_others))
     mean = (corpus.counts @ rarity) / np.maximum(corpus.lengths, 1)
     usual = np.quantile(mean[has_words], USUAL)
-    distance = (mean - usual) / (np.log(1.0 + n_others) - usual)
+    to_unknown = np.log(1.0 + n_others) - usual
+    if to_unknown <= 0:  # most texts share no word with another: which of them is unfamiliar, nobody can say
+        return
+    distance = (mean - usual) / to_unknown
     for place in np.flatnonzero(has_words & (distance > UNFAMILIAR)).tolist():
         reason = "hardly any of its words is in another row: it may be in another language"
         yield Doubt(place, "unfamiliar", "text", "", float(distance[place]), reason)

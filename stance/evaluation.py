@@ -17,6 +17,7 @@ from tqdm import tqdm
 from stance.errors import StanceWarning, TableError, listed
 from stance.labelled import Labelled, Source, Targets
 from stance.model import BATCH, Model
+from stance.terminal import plain
 
 __all__ = [
     "Bin",
@@ -283,7 +284,7 @@ class Report:
             parts.append(_topics_text(self.topics))
         if self.tone is not None:
             parts.append(_tone_text(self.tone))
-        return "\n\n".join(parts)
+        return plain("\n\n".join(parts))
 
 
 def evaluate(

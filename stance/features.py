@@ -54,18 +54,19 @@ def token_slices(text: str) -> Iterator[list[str]]:
     yield tokens(text[start:] if start else text)
 
 
-def token_spans(text: str) -> list[tuple[str, int, int]]:
-    """Give the tokens of `text`, each with its first and past-the-last character in `text`.
+def token_spans(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield the tokens of `text`, each with its first and past-the-last character in `text`.
 
     Examples
     --------
-    >>> token_spans("Oil, gas")
+    >>> list(token_spans("Oil, gas"))
     [('oil', 0, 3), ('gas', 5, 8)]
     """
     lowered = text.lower()
-    found = [(match.group(), match.start(), match.end()) for match in _iterate_tokens(lowered)]
+    found = ((match.group(), match.start(), match.end()) for match in _iterate_tokens(lowered))
     if len(lowered) == len(text):
-        return found
+        yield from found
+        return
     # A few characters (only U+0130 today) become longer in lower case: map every place back to the original.
     starts = []
     length = 0
@@ -76,7 +77,8 @@ def token_spans(text: str) -> list[tuple[str, int, int]]:
     def original(place: int) -> int:
         return bisect_right(starts, place) - 1
 
-    return [(token, original(start), original(end - 1) + 1) for token, start, end in found]
+    for token, start, end in found:
+        yield token, original(start), original(end - 1) + 1
 
 
 def subwords(token: str, shortest: int, longest: int) -> Iterator[str]:

@@ -27,7 +27,10 @@ def replacing(path: str | Path) -> Iterator[IO[bytes]]:
     ...     os.listdir(folder)
     ['answer.txt']
     """
-    path = Path(os.path.realpath(path))
+    try:
+        path = Path(os.path.realpath(path))
+    except ValueError as error:  # a null character, or half of one
+        raise OSError(errno.EINVAL, f"No file has such a name: {error}", str(path)) from None
     if path.exists() and not path.is_file() and not path.is_dir():
         raise OSError(errno.EINVAL, "A pipe or a device, which no file can replace", str(path))
     # 50 characters: a name may have 255 bytes, and a character takes up to 4.

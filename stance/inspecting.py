@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stance.model import Model
 from stance.storage import FORMAT
+from stance.terminal import plain
 
 __all__ = ["Inspection"]
 
@@ -55,9 +56,9 @@ class Inspection:
 
     def to_dict(self) -> dict[str, Any]:
         """Give the facts as plain types that `json.dumps` takes."""
-        model, parameters = self._model, self._model.parameters
+        model, parameters, card = self._model, self._model.parameters, self._model.card
         return {
-            "name": model.card.get("name"),
+            "name": card.get("name"),
             "path": model.path,
             "format": FORMAT,
             "bytes": model.n_bytes,
@@ -70,13 +71,13 @@ class Inspection:
                     "label": label,
                     "head": "topics" if label in model.thresholds else "tone",
                     "threshold": model.thresholds.get(label),
-                    "f1": _score(model, label, "f1"),
-                    "support": _score(model, label, "support"),
+                    "f1": _score(model, card, label, "f1"),
+                    "support": _score(model, card, label, "support"),
                     "terms": self.terms(label),
                 }
                 for label in model.labels
             ],
-            "card": dict(model.card),
+            "card": card,
         }
 
     def __str__(self) -> str:
@@ -101,13 +102,13 @@ class Inspection:
         for name, value in card.items():
             if name not in SHOWN_ELSEWHERE:
                 lines += [f"{name}: {_plain(part)}" for part in (value if isinstance(value, list) else [value])]
-        return "\n".join(lines).rstrip()
+        return plain("\n".join(lines)).rstrip()
 
 
-def _score(model: Model, label: str, score: str) -> float | None:
+def _score(model: Model, card: Mapping[str, Any], label: str, score: str) -> float | None:
     """Give a label's score from cross-validation, if the card has it."""
     head = "topics" if label in model.thresholds else "tone"
-    scores = (model.card.get("cross_validation") or {}).get(head) or {"labels": {}}
+    scores = (card.get("cross_validation") or {}).get(head) or {"labels": {}}
     found: float | None = scores["labels"].get(label, {}).get(score)
     return found
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from itertools import repeat
+from types import MappingProxyType
 
 from stance.compiled import scorer
 from stance.errors import LabelError
+from stance.once import once
 from stance.pooling import pooled
-from stance.results import Answers, Classification, Document, Paragraph, TermWeight
+from stance.results import Answers, Classification, Document, Fixed, Paragraph, TermWeight
 from stance.storage import Contents, parse
 from stance.text import check_text, check_texts, paragraph_spans
 
 TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import Any, TypeVar
 
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
+    from stance.compiled import CompiledScorer
     from stance.parameters import Parameters
+    from stance.scoring import Scorer
 
     Table = TypeVar("Table")
 
@@ -30,10 +34,13 @@ __all__ = ["Model"]
 BATCH = 1024
 
 
-class Model:
+class Model(Fixed):
     """A trained classifier of topics, of tone, or of both.
 
-    Made by `stance.train` or `stance.load`, never changed afterwards, and safe to use from many threads.
+    Made by `stance.train` or `stance.load`, never changed afterwards, and safe to use from many threads: no attribute
+    can be set or deleted, and what it gives out is a copy or cannot be written to. `copy.copy` and `copy.deepcopy` give
+    the model itself. It is pickled with the bytes of its file, which are checked when it is unpickled as those of a
+    file are, so it works in any process on any machine that has stance.
 
     Parameters
     ----------
@@ -47,7 +54,7 @@ class Model:
     thresholds : mapping of str to float
         The probability from which on each topic is given.
     card : mapping
-        What the model was trained on and how well it does.
+        What the model was trained on and how well it does; a copy each time.
 
     Examples
     --------
@@ -59,16 +66,31 @@ class Model:
     (2, 20)
     """
 
+    __slots__ = (
+        "__weakref__", "_classify", "_contents", "_parameters", "_scorer", "labels", "thresholds", "tones", "topics"
+    )  # fmt: skip
+    topics: tuple[str, ...]
+    tones: tuple[str, ...]
+    labels: tuple[str, ...]
+    thresholds: Mapping[str, float]
+    _contents: Contents
+    _parameters: Callable[[], Parameters]
+    _scorer: Scorer | CompiledScorer
+    _classify: Callable[[str], Classification]
+
     def __init__(self, source: Parameters | Contents) -> None:
         contents = source if isinstance(source, Contents) else source.contents()
-        self.topics = contents.topics
-        self.tones = contents.tones
-        self.labels = contents.labels
-        self.thresholds: Mapping[str, float] = dict(zip(self.topics, contents.arrays["thresholds"], strict=True))
-        self._contents = contents
-        self._parameters: Parameters | None = None
-        self._scorer = scorer(contents)
-        self._classify = self._scorer.classify
+        fastest = scorer(contents)
+        self._set(
+            topics=contents.topics,
+            tones=contents.tones,
+            labels=contents.labels,
+            thresholds=MappingProxyType(dict(zip(contents.topics, contents.arrays["thresholds"], strict=True))),
+            _contents=contents,
+            _parameters=once(lambda: _parameters_of(contents)),
+            _scorer=fastest,
+            _classify=fastest.classify,
+        )
 
     def __repr__(self) -> str:
         contents = self._contents
@@ -82,8 +104,10 @@ class Model:
 
     @property
     def card(self) -> Mapping[str, Any]:
-        """What the model was trained on and how well it does."""
-        return self._contents.card
+        """What the model was trained on and how well it does; a copy each time."""
+        from copy import deepcopy
+
+        return deepcopy(self._contents.card)
 
     @property
     def path(self) -> str | None:
@@ -105,11 +129,7 @@ class Model:
     @property
     def parameters(self) -> Parameters:
         """The numbers and words that the model is made of, as NumPy arrays; they cannot be written to."""
-        if self._parameters is None:
-            from stance.parameters import Parameters
-
-            self._parameters = Parameters.of(self._contents)
-        return self._parameters
+        return self._parameters()
 
     @property
     def intercept_(self) -> NDArray[np.float64]:
@@ -335,5 +355,14 @@ class Model:
         return to_sklearn(self.parameters)
 
 
+def _parameters_of(contents: Contents) -> Parameters:
+    from copy import deepcopy
+    from dataclasses import replace
+
+    from stance.parameters import Parameters
+
+    return replace(Parameters.of(contents), card=deepcopy(contents.card))
+
+
 def _from_bytes(data: bytes) -> Model:
-    return Model(parse(data))
+    return Model(parse(data, "<pickled model>"))

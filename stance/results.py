@@ -10,7 +10,7 @@ from struct import Struct
 TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, NoReturn, TypeAlias
+    from typing import Any, NoReturn, Self, TypeAlias
 
     Explain: TypeAlias = Callable[[str, int], list["TermWeight"]]
     """`Scorer.explain` of the model that gave an answer."""
@@ -22,32 +22,44 @@ if TYPE_CHECKING:
     bytes of their probabilities: what the kernel gives for one text. Then the text and what explains it, for the views;
     None where they are not known."""
 
-__all__ = ["Answers", "Classification", "Document", "Paragraph", "TermWeight", "tone_score"]
+__all__ = ["Answers", "Classification", "Document", "Fixed", "Paragraph", "TermWeight", "tone_score"]
 
 REASONS = (None, "empty", "no words", "too little known text", "unfamiliar language")
 """Why there is no answer, by the numbers of `Answers.reasons`; the first is: there is one."""
 NO_LABELS: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
 
-class Frozen:
-    """A value with the fields that `__match_args__` names: equal by them, and never changed."""
+class Fixed:
+    """What is never changed, so that a copy of it is the same object."""
 
     __slots__ = ()
-    __match_args__: tuple[str, ...] = ()
 
     def _set(self, **values: object) -> None:
-        """Fill the slots; for `__init__` only."""
+        """Fill slots; for the class's own methods only."""
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
-    def _fields(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.__match_args__)
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a {type(self).__name__} cannot be changed: {name!r} stays as it is")
 
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"a {type(self).__name__} cannot be changed: {name!r} stays as it is")
+
+
+class Frozen(Fixed):
+    """A value with the fields that `__match_args__` names: equal by them, and never changed."""
+
+    __slots__ = ()
+    __match_args__: tuple[str, ...] = ()
+
+    def _fields(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self.__match_args__)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

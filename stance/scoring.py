@@ -11,9 +11,8 @@ are linear, so a token's subword weights are added up once and kept: a word met 
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,18 +108,12 @@ class Scorer:
             Every term that is in the vocabulary or has a subword in it, weightiest first; their weights and the
             intercept add up to the decision value.
         """
-        spans: dict[str, list[tuple[int, int]]] = {}
-        found = token_spans(text)
-        for token, start, end in found:
-            spans.setdefault(token, []).append((start, end))
-        for (first, start, _), (second, _, end) in itertools.pairwise(found):
-            spans.setdefault(f"{first} {second}", []).append((start, end))
         words, pairs, unknown = self._count(text)
         rows, values = self._values(words, pairs)
         column = self.parameters.weights[rows, label] * self.parameters.weight_scale[label] * values
         weights = dict(zip(map(self.parameters.term, rows), column.tolist(), strict=True))
         if self._subwords:
-            unit = self.parameters.subword_scale[label] / np.sqrt(max(len(found), 1))
+            unit = self.parameters.subword_scale[label] / np.sqrt(max(words.total() + unknown.total(), 1))
             for row in words:
                 name = self.parameters.words[row]
                 weights[name] += float(self._fold([row])[0, label] * words[row] * unit)
@@ -128,6 +121,7 @@ class Scorer:
                 row_weights = self._token_row(token)
                 if row_weights is not None:
                     weights[token] = float(row_weights[label] * count * unit)
+        spans = _places(text, weights)
         terms = [TermWeight(name, weight, tuple(spans[name])) for name, weight in weights.items()]
         return sorted(terms, key=lambda term: (-abs(term.weight), term.term))
 
@@ -207,9 +201,23 @@ class Scorer:
 
     def _token_row(self, token: str) -> NDArray[np.int64] | None:
         """Add up the weights of a token's subwords; None where it has none in the vocabulary."""
-        grams = Counter(subwords(token, *self.parameters.subword_lengths))
-        rows = {self._subwords[gram]: count for gram, count in grams.items() if gram in self._subwords}
+        grams = subwords(token, *self.parameters.subword_lengths)
+        rows = Counter(self._subwords[gram] for gram in grams if gram in self._subwords)
         if not rows:
             return None
         counts = np.array(list(rows.values()), dtype=np.int64)
         return counts @ self.parameters.subword_weights[list(rows)].astype(np.int64)
+
+
+def _places(text: str, terms: Iterable[str]) -> dict[str, list[tuple[int, int]]]:
+    """Find where some words and pairs stand in a text, in characters."""
+    places: dict[str, list[tuple[int, int]]] = {term: [] for term in terms}
+    last, last_start = "", 0
+    for token, start, end in token_spans(text):
+        if token in places:
+            places[token].append((start, end))
+        pair = f"{last} {token}"
+        if pair in places:
+            places[pair].append((last_start, end))
+        last, last_start = token, start
+    return places

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from stance.errors import TableError
-from stance.table import SEPARATOR, missing_column
+from stance.table import SEPARATOR, missing_column, text_series
 from stance.taxonomy import TONES, TOPICS, in_order_of
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def summary(
     frame, keys = frame[kept], keys[kept]
     groups = keys.drop_duplicates().sort_values(names).reset_index(drop=True) if names else pd.DataFrame(index=[0])
     if names:
-        group = keys.merge(groups.reset_index(names="group"), on=names, how="left")["group"].to_numpy()
+        place = {key: number for number, key in enumerate(groups.itertuples(index=False, name=None))}
+        group = np.array([place[key] for key in keys.itertuples(index=False, name=None)], dtype=np.int64)
     else:
         group = np.zeros(len(frame), dtype=np.int64)
     counted = _Counted(frame, group, len(groups), prefix)
@@ -231,6 +232,6 @@ class _Counted:
         import pandas as pd
 
         group = np.flatnonzero(n_rows)
-        labels = {"measure": measure, "topic": topic, "tone": tone}
+        labels = {"topic": text_series([topic] * len(group)), "tone": text_series([tone] * len(group))}
         figures = {"n": n_rows[group], "value": value[group], "low": low[group], "high": high[group]}
-        return pd.DataFrame({"group": group, **labels, **figures})
+        return pd.DataFrame({"group": group, "measure": measure, **labels, **figures})

@@ -12,7 +12,7 @@ import re
 import sys
 import weakref
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
@@ -22,9 +22,19 @@ from stance.formats import STANDARD, import_arrow, is_gzip, is_tsv, is_zstd, tab
 from stance.lines import BadRow, Layout, Lines, Numbered, Row, csv_error, csv_reader, rows_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
-__all__ = ["SEPARATOR", "Table", "is_missing", "missing_column", "repeated_column", "rows_of_batch", "unknown_encoding"]
+__all__ = [
+    "SEPARATOR",
+    "Table",
+    "is_missing",
+    "missing_column",
+    "repeated_column",
+    "rows_of_batch",
+    "text_series",
+    "unknown_encoding",
+]
 
 SEPARATOR = "|"
 """What stands between the topics of one row."""
@@ -231,6 +241,8 @@ class Table:
             raw = self._files.enter_context(Path(self.path).open("rb"))  # noqa: SIM115
         except OSError as error:
             raise TableError(f"cannot be opened: {error.strerror}", self.path) from None
+        except ValueError as error:  # a null character, or half of one
+            raise TableError(f"cannot be opened: no file has such a name: {error}", self.path) from None
         self._raw = raw
         if is_gzip(self.path):
             return self._files.enter_context(io.BufferedReader(gzip.GzipFile(fileobj=raw)))
@@ -242,6 +254,8 @@ class Table:
     def _decoded_lines(self, file: IO[bytes]) -> Iterator[str]:
         """Decode the lines of a file, one by one, so that a complaint has the line and the column."""
         encoding = self._encoding or "utf-8-sig"
+        if "\0" in encoding:  # which Python does not look up
+            raise unknown_encoding(encoding, self.path)
         try:
             if self._encoding is None and hasattr(file, "peek"):
                 encoding = BOMS.get(file.peek(2)[:2], encoding)
@@ -344,6 +358,16 @@ def is_missing(value: object) -> bool:
         return bool(value != value)  # NaN and NaT differ from themselves
     except (TypeError, ValueError):
         return type(value).__name__ == "NAType"
+
+
+def text_series(values: Sequence[object]) -> pd.Series[Any]:
+    """Give texts as a column of pandas: of objects where there is half a character, which Arrow cannot hold."""
+    import pandas as pd
+
+    try:
+        return pd.Series(values)
+    except UnicodeEncodeError:
+        return pd.Series(values, dtype=object)
 
 
 def missing_column(column: str, option: str, columns: Iterable[str], path: str | None = None) -> TableError:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Pen: TypeAlias = Callable[[str, str], str]
     """Writes a text in the colour of a name."""
 
-__all__ = ["one_line", "printable", "shown", "takes_colour"]
+__all__ = ["one_line", "plain", "printable", "shown", "takes_colour"]
 
 CODES = {
     "heading": "1",
@@ -31,6 +31,9 @@ CODES = {
 """Escape codes (ECMA-48, SGR) of the names that pens know: of the 16 colours that each user sets for themselves."""
 WIDTH = 20
 """Characters of a full bar."""
+SPOILT = "\N{REPLACEMENT CHARACTER}"
+TURNS = dict.fromkeys((0x0D, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), SPOILT)
+"""What goes back to the beginning of a line, or turns the direction of all that follows (Unicode Standard Annex 9)."""
 EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 
 
@@ -79,16 +82,26 @@ def shown(answer: Classification | Document, colour: bool = False) -> str:
 
 
 def one_line(text: str, width: int = 72) -> str:
-    """Give the beginning of `text` on one line of at most `width` characters, without control characters."""
-    line = printable(" ".join(text[: 4 * width].split()))
+    """Give the beginning of `text` on one line of at most `width` characters, as `plain` gives it."""
+    line = plain(" ".join(text[: 4 * width].split()))
     return line if len(line) <= width else line[: width - 1].rstrip() + "…"
+
+
+def plain(text: str) -> str:
+    r"""Put U+FFFD for what `printable` replaces, for carriage returns, and for what turns the direction of writing.
+
+    Examples
+    --------
+    >>> plain("war \x1b[31m \u202e")
+    'war �[31m �'
+    """
+    return printable(text).translate(TURNS)
 
 
 def printable(text: str) -> str:
     """Put U+FFFD for each control character but tabs and line ends, and for each half of a character."""
     return "".join(
-        "\N{REPLACEMENT CHARACTER}" if category(character) in ("Cc", "Cs") and character not in "\t\n\r" else character
-        for character in text
+        SPOILT if category(character) in ("Cc", "Cs") and character not in "\t\n\r" else character for character in text
     )
 
 
@@ -107,7 +120,7 @@ def _lines(answer: Classification, width: int, pen: Pen, is_whole: bool = False)
     its probability.
     """
     if answer.abstained is not None:
-        return [pen(f"no answer: {answer.abstained}", "silent") + f" ({answer.known:.0%} of the words known)"]
+        return [pen(f"no answer: {one_line(answer.abstained)}", "silent") + f" ({answer.known:.0%} of the words known)"]
     lines: list[str] = []
     probabilities = answer.probabilities
     for topic in answer.topics:

@@ -10,14 +10,16 @@ TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["check_text", "check_texts", "paragraph_spans"]
+__all__ = ["LINE_ENDS", "check_text", "check_texts", "paragraph_spans"]
 
 WRAP_WIDTH = 132
 """Lines longer than this are paragraphs, not hard-wrapped copy: the widest line that terminals and printers had."""
 WRAPPED_SHARE = 0.6
 """A block is hard-wrapped when at least this share of its lines, but the last, had no room for the next word."""
 
-LINE = r"[^\r\n\u2028\u2029]*(?:\r\n|[\r\n\u2028\u2029]|\Z)"
+LINE = r"[^\r\n\u2028\u2029]+"
+LINE_ENDS = ("\n", "\r\n", "\r", "\u2028", "\u2029")
+"""What ends a line."""
 SENTENCE_ENDS = tuple(".!?…。！？")
 CLOSING = "'\"’”»)]"
 
@@ -77,12 +79,10 @@ def paragraph_spans(text: str) -> list[Span]:
     >>> [text[start:end] for start, end in paragraph_spans(text)]
     ['One paragraph.', 'Another one.']
     """
-    import re  # which takes milliseconds, and one paragraph does without
-
-    lines = [_stripped(text, match.start(), match.end()) for match in re.finditer(LINE, text)]
-    width = _wrap_width([_columns(text, (start, end)) for start, end in lines if end > start])
+    blocks = list(_blocks(text))
+    width = _wrap_width([_columns(text, line) for block in blocks for line in block])
     spans: list[Span] = []
-    for block in _blocks(lines):
+    for block in blocks:
         spans.extend(_wrapped_paragraphs(text, block, width) if _is_wrapped(text, block, width) else block)
     return spans
 
@@ -97,11 +97,23 @@ def _stripped(text: str, start: int, end: int) -> Span:
     return start, start + len(inner)
 
 
-def _blocks(lines: list[Span]) -> Iterator[list[Span]]:
-    """Group neighbouring lines that are not blank."""
-    for is_filled, block in itertools.groupby(lines, key=lambda line: line[0] < line[1]):
+def _blocks(text: str) -> Iterator[list[Span]]:
+    """Yield the lines that hold more than white space, in groups with blank lines between."""
+    import re  # which takes milliseconds, and one paragraph does without
+
+    block: list[Span] = []
+    last = 0
+    for match in re.finditer(LINE, text):  # which leaps over empty lines, however many there are
+        line = _stripped(text, *match.span())
+        is_filled = line[0] < line[1]
+        if block and not (is_filled and text[last : match.start()] in LINE_ENDS):
+            yield block
+            block = []
         if is_filled:
-            yield list(block)
+            block.append(line)
+        last = match.end()
+    if block:
+        yield block
 
 
 def _wrap_width(lengths: Sequence[int]) -> int:

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 from stance.errors import TableError, listed
 from stance.files import replacing
 from stance.formats import STANDARD, import_arrow, is_gzip, is_tsv, is_zstd, table_format
+from stance.terminal import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,6 +87,10 @@ def check_keys(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], path: 
             raise TableError(f"a row has keys that the first row has not: {extra}. Write JSONL instead", path)
 
 
+def _standard_output() -> Any:
+    return _Screen(sys.stdout.buffer) if sys.stdout.isatty() else sys.stdout.buffer
+
+
 class _LeftOpen:
     """A file that others cannot close."""
 
@@ -101,13 +106,24 @@ class _LeftOpen:
         pass
 
 
+class _Screen:
+    """A terminal, to which nothing is written that would steer it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        return self._file.write(plain(data.decode("utf-8")).encode("utf-8"))
+
+
 class RowWriter:
     """Writes rows to a CSV, JSONL or Parquet file that appears, whole, when the block ends without an error.
 
     Parameters
     ----------
     path : str or Path
-        The file, its format told by its name; ``-`` is standard output, written as it goes.
+        The file, its format told by its name; ``-`` is standard output, written as it goes; where that is a terminal,
+        without control characters.
     columns : sequence of str
         The columns of a CSV or Parquet file, in order.
     kind : str, optional
@@ -143,7 +159,7 @@ class RowWriter:
         if self.path != STANDARD and Path(self.path).is_dir():
             raise TableError("cannot be written: it is a folder", self.path)
         try:
-            file = sys.stdout.buffer if self.path == STANDARD else self._files.enter_context(replacing(self.path))
+            file = _standard_output() if self.path == STANDARD else self._files.enter_context(replacing(self.path))
         except OSError as error:
             raise TableError(f"cannot be written: {error.strerror}", self.path) from None
         if is_gzip(self.path):

@@ -128,6 +128,13 @@ def test_rows_without_words_and_in_other_languages_are_found(paragraphs: pd.Data
     assert set(findings.loc[findings["column"] == "text", ["given", "suggested"]].to_numpy().ravel()) == {""}
 
 
+def test_no_text_is_unfamiliar_where_no_two_share_a_word() -> None:
+    words = [f"{first}{second}{third}" for first in "abcde" for second in "fghij" for third in "klmno"]
+    texts = [" ".join(words[row * 5 : row * 5 + 5]) for row in range(25)]
+    rows = pd.DataFrame({"text": texts, "tone": ["calm", "harsh", "calm", "calm", "harsh"] * 5})
+    assert "unfamiliar" not in set(audited(rows)["problem"])
+
+
 def test_near_duplicates_with_other_labels_are_found(paragraphs: pd.DataFrame) -> None:
     rows = paragraphs[["text", "topics", "tone"]].copy()
     copy = rows.iloc[[10, 11, 12]].reset_index(drop=True)

@@ -23,7 +23,7 @@ def test_tokens_are_those_of_scikit_learn(text: str) -> None:
 @given(text=word_like | mixed | st.text())
 @settings(deadline=None, max_examples=300)
 def test_spans_lead_back_to_the_text(text: str) -> None:
-    spans = features.token_spans(text)
+    spans = list(features.token_spans(text))
     assert [token for token, _, _ in spans] == features.tokens(text)
     last = 0
     for token, start, end in spans:

@@ -15,8 +15,10 @@ import stance
 ORDER = (
     "version",
     "errors",
+    "once",
     "taxonomy",
     "results",
+    "terminal",
     "features",
     "text",
     "files",
@@ -32,7 +34,6 @@ ORDER = (
     "writer",
     "labelled",
     "model",
-    "terminal",
     "views",
     "notebook",
     "parallel",
@@ -181,7 +182,7 @@ def test_scoring_reaches_no_training_code(module: str) -> None:
 
 
 def test_the_walk_over_imports_finds_what_is_there() -> None:
-    assert imported(at_module_level(TREES["api"])) == {"storage", "model", "results"}
+    assert imported(at_module_level(TREES["api"])) == {"storage", "model", "once", "results"}
     assert imported(at_module_level(TREES["dispatch"])) == {"arrow", "cluster", "columns", "frame", "model"}
     assert imported(at_module_level(TREES["dispatch"], with_types=False)) == {"arrow", "cluster", "columns", "frame"}
     assert {"__init__", "api", "model", "storage", "errors"} <= reached("cli")

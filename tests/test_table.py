@@ -501,7 +501,7 @@ def test_standard_output_keeps_what_was_written_before_a_failure(
     monkeypatch: pytest.MonkeyPatch, kind: str, written: bytes
 ) -> None:
     buffer = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=buffer))
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=buffer, isatty=lambda: False))
     with pytest.raises(KeyError), RowWriter("-", ["text"], kind) as writer:  # noqa: PT012
         writer.write([{"text": "a"}])
         raise KeyError

@@ -14,7 +14,7 @@ from test_results import ANSWER, DOCUMENT, EMPTY, NAN, NO_TOPIC, SILENT, TONE_ON
 
 import stance
 from stance.results import Classification, Document, Paragraph
-from stance.terminal import one_line, printable, shown, takes_colour
+from stance.terminal import one_line, plain, printable, shown, takes_colour
 
 CODE = re.compile(r"\x1b\[[0-9;]+m")
 labels = st.text(min_size=1, max_size=60)
@@ -204,7 +204,7 @@ def test_colour_is_for_terminals_that_have_it_and_people_who_want_it(
 def test_one_line_is_one_line_that_begins_the_text(text: str, width: int) -> None:
     line = one_line(text, width)
     assert len(line) <= width
-    assert printable(" ".join(text.split())).startswith(line.removesuffix("…"))
+    assert plain(" ".join(text.split())).startswith(line.removesuffix("…"))
     assert line == " ".join(line.split())
     assert is_safe(line)
 
@@ -216,6 +216,18 @@ def test_printable_text_keeps_its_length_and_its_line_ends(text: str) -> None:
     for before, after in zip(text, found, strict=True):
         is_kept = before in "\t\n\r" or category(before) not in ("Cc", "Cs")
         assert after == (before if is_kept else "\N{REPLACEMENT CHARACTER}")
+
+
+@given(st.text(st.characters(categories=["Cc", "Cs", "L", "Cf"])))
+def test_plain_text_neither_goes_back_on_its_line_nor_turns_it(text: str) -> None:
+    turns = "\r\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    expected = "".join("\N{REPLACEMENT CHARACTER}" if letter in turns else letter for letter in printable(text))
+    assert plain(text) == expected
+
+
+def test_marks_that_only_join_or_lean_stay_as_they_are() -> None:
+    text = "👨\u200d👩\u200d👧 \u200f\u200e\u061c שלום ❤\ufe0f a\u0301"
+    assert plain(text) == one_line(text) == text
 
 
 def is_safe(text: str) -> bool:
