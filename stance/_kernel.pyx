@@ -215,7 +215,7 @@ cdef class Kernel:
                 text = view_text(texts[i], &views[i])
                 if text is not texts[i]:
                     kept.append(text)
-            views[n_texts] = Text(1, True, NULL, 0)
+            views[n_texts] = Text(1, True, <const void*>views, 0)  # is fetched, and not read
             lookup = self.best_lookup(n_texts)
             with nogil:
                 for i in range(n_texts):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stance.model import BATCH, Model
-from stance.terminal import one_line
+from stance.terminal import one_line, printable
 
 __all__ = ["Comparison", "LabelComparison", "compare"]
 
@@ -86,7 +86,7 @@ class Comparison:
             lines += ["", "farthest apart"]
         for row in self.farthest:
             lines.append(f"{row['label']:<{width}} {row['first']:8.2f} {row['second']:8.2f} {one_line(row['text'])}")
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
 
 def compare(first: Model, second: Model, texts: Iterable[str], k: int = 5) -> Comparison:
