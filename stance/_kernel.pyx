@@ -216,7 +216,7 @@ cdef class Kernel:
                 if text is not texts[i]:
                     kept.append(text)
                 n_short += views[i].length // SHORT
-            views[n_texts] = Text(1, True, NULL, 0)
+            views[n_texts] = Text(1, True, <const void*>views, 0)  # is fetched, and not read
             lookup = self.best_lookup(n_short)
             with nogil:
                 for i in range(n_texts):

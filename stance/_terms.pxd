@@ -98,6 +98,7 @@ cdef inline Py_ssize_t look_up_words(Work* work, const Lookup* lookup, Py_ssize_
     cdef Table table = lookup.words.table
     cdef bint has_no_sums = lookup.word_sums == NULL
     cdef Py_ssize_t n_known = 0, n_some = 0, stride = 0 if has_no_sums else lookup.of_words.stride, i, place
+    cdef const uint8_t* sums = lookup.of_words.weights if has_no_sums else lookup.word_sums
     cdef const uint8_t* record
     cdef int32_t row
     for i in range(n_found if table.memory == NULL else 0):
@@ -118,7 +119,7 @@ cdef inline Py_ssize_t look_up_words(Work* work, const Lookup* lookup, Py_ssize_
     n_some = 0
     for i in range(n_found):
         row = work.rows[i + 1]
-        record = lookup.word_sums + row * stride
+        record = sums + row * stride
         PREFETCH(record)
         PREFETCH(record + LINE)
         work.known[n_known], work.word_rows[n_known] = row, <const int32_t*>record

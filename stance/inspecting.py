@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -21,6 +22,9 @@ SHOWN_ELSEWHERE = ("data", "licence", "name", "stance", "cross_validation", "cro
 
 class Inspection:
     """The facts about a model; prints as lines and a table.
+
+    A card may hold anything: the lines at the top leave out what is not in the form in which `stance.train` writes it.
+    Nothing of a file reaches the terminal as a control character.
 
     Parameters
     ----------
@@ -83,21 +87,24 @@ class Inspection:
     def __str__(self) -> str:
         facts = self.to_dict()
         card = facts["card"]
-        lines = [facts["name"] or "a model"]
+        lines = [facts["name"] if facts["name"] and isinstance(facts["name"], str) else "a model"]
         size = f"format {FORMAT}, {facts['bytes'] / 1e6:.1f} MB, SHA-256 {facts['sha256'][:16]}"
         lines.append(f"file      {facts['path'] or 'none'} ({size})")
         lines.append(
             f"holds     {len(self._model.topics)} topics, {len(self._model.tones)} tones, {facts['words']:,} words, "
             f"{facts['pairs']:,} pairs, {facts['subwords']:,} subwords"
         )
-        if "data" in card:
+        rows = _number(card, "data", "rows")
+        if rows is not None:
+            digest = f" (SHA-256 {str(card['data']['sha256'])[:16]})" if "sha256" in card["data"] else ""
             maker = f", by stance {card['stance']}" if "stance" in card else ""
-            lines.append(f"trained   on {card['data']['rows']:,} rows (SHA-256 {card['data']['sha256'][:16]}){maker}")
+            lines.append(f"trained   on {rows:,} rows{digest}{maker}")
         if "licence" in card:
             lines.append(f"licence   {card['licence']}")
         for key, name in (("cross_validation", "scores    "), ("cross_validation_natural", "natural   ")):
-            if card.get(key):
-                lines.append(f"{name}{_scores(card[key])}")
+            scores = _scores(card.get(key))
+            if scores:
+                lines.append(f"{name}{scores}")
         lines += ["", *_table(facts["labels"]), ""]
         for name, value in card.items():
             if name not in SHOWN_ELSEWHERE:
@@ -105,20 +112,32 @@ class Inspection:
         return plain("\n".join(lines)).rstrip()
 
 
+def _number(card: object, *names: str) -> float | None:
+    """Give the number that stands in a card under some names, each within the last; None where there is no such."""
+    for name in names:
+        card = card.get(name) if isinstance(card, Mapping) else None
+    return card if isinstance(card, int | float) and abs(card) <= sys.float_info.max else None
+
+
 def _score(model: Model, card: Mapping[str, Any], label: str, score: str) -> float | None:
     """Give a label's score from cross-validation, if the card has it."""
     head = "topics" if label in model.thresholds else "tone"
-    scores = (card.get("cross_validation") or {}).get(head) or {"labels": {}}
-    found: float | None = scores["labels"].get(label, {}).get(score)
-    return found
+    return _number(card, "cross_validation", head, "labels", label, score)
 
 
-def _scores(validation: Mapping[str, Any]) -> str:
-    topics, tone = validation.get("topics"), validation.get("tone")
-    parts = [f"topics macro-F1 {topics['macro_f1']:.3f}"] if topics else []
-    parts += [f"tone macro-F1 {tone['macro_f1']:.3f}, accuracy {tone['accuracy']:.3f}"] if tone else []
-    n_rows = validation.get("rows", validation.get("n_rows"))
-    return f"{', '.join(parts)}; cross-validated on {n_rows:,} rows"
+def _scores(validation: object) -> str:
+    """Give the scores of a cross-validation, those that the card has."""
+    parts = [
+        f"{name} {value:.3f}"
+        for name, head, score in (
+            ("topics macro-F1", "topics", "macro_f1"),
+            ("tone macro-F1", "tone", "macro_f1"),
+            ("accuracy", "tone", "accuracy"),
+        )
+        if (value := _number(validation, head, score)) is not None
+    ]
+    rows = _number(validation, "rows") or _number(validation, "n_rows")
+    return ", ".join(parts) + (f"; cross-validated on {rows:,} rows" if parts and rows else "")
 
 
 def _table(labels: list[dict[str, Any]]) -> list[str]:

@@ -24,7 +24,7 @@ from stance.errors import ModelFileError, shorten
 
 TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -39,6 +39,8 @@ MAX_LABELS = 100_000
 MAX_CARD = 1 << 22
 MAX_VALUES = 200_000
 """Of the card: each may take some 300 bytes of memory."""
+MAX_DEPTH = 100
+"""Of the card, so that whoever walks through one needs no great stack."""
 PIECE = 1 << 20
 LARGEST = 1e60
 """No number of an array is greater, and no idf is smaller than 1 / LARGEST, so that no score overflows."""
@@ -366,7 +368,20 @@ def _card(data: memoryview) -> dict[str, Any]:
     except ValueError:
         raise ValueError("it holds an infinite number or half a surrogate pair") from None
     assert isinstance(card, dict)
+    _check_depth(card)
     return card
+
+
+def _check_depth(card: Mapping[str, Any]) -> None:
+    """Raise ValueError where values lie in each other more than `MAX_DEPTH` deep."""
+    level: list[Any] = [card]
+    for _ in range(MAX_DEPTH):
+        level = [part for value in level if isinstance(value, dict | list) for part in _within(value)]
+    require(not any(isinstance(value, dict | list) for value in level), "it is nested too deeply")
+
+
+def _within(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _encoded(card: object) -> bytes:

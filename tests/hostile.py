@@ -209,6 +209,7 @@ def _cards(arrays: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
         ("empty", b""),
         ("list", b"[]"),
         ("nested", b"[" * 50_000),
+        ("nested-900", b'{"a":' * 900 + b"1" + b"}" * 900),
         ("nan", b'{"a": NaN}'),
         ("infinite", b'{"a": 1e999}'),
         ("long-number", b'{"a": ' + b"9" * 5000 + b"}"),

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from hostile import small
 from sklearn.metrics import cohen_kappa_score
 
 import stance
@@ -106,3 +107,9 @@ def test_the_texts_that_are_farthest_apart_are_shown(default_model: stance.Model
     place = lines.index("farthest apart")
     assert len(lines) == place + 3
     assert lines[place + 1].endswith(tuple(TEXTS))
+
+
+def test_nothing_of_a_label_reaches_the_terminal_as_a_control_character() -> None:
+    model = stance.Model(small(topics=("tr\x1b[2Jade", "Ж"), min_known=0.0, max_mean_idf=1e9))
+    lines = str(compare(model, model, ["peace talks"])).splitlines()
+    assert [line.split()[0] for line in lines[4:]] == ["label", "tr\ufffd[2Jade", "Ж", "yes", "no"]

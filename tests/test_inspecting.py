@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pytest
+from hostile import small
 
 import stance
 from stance.inspecting import Inspection
@@ -86,3 +88,38 @@ def test_a_trained_model_names_its_maker_and_a_bare_one_has_nothing_to_tell(two_
         "",
         "made: by ['me']",
     ]
+
+
+@pytest.mark.parametrize(
+    ("card", "told"),
+    [
+        ({"name": 7, "data": 1, "cross_validation": True}, ["a model"]),
+        ({"data": {"rows": "many"}, "cross_validation": {"topics": 1, "tone": []}}, ["a model"]),
+        ({"data": {"rows": 10**400}, "cross_validation": {"topics": {"macro_f1": 10**400}}}, ["a model"]),
+        ({"data": {"rows": 3}, "cross_validation": [1]}, ["a model", "trained   on 3 rows"]),
+        ({"data": {"rows": 3, "sha256": 4}}, ["a model", "trained   on 3 rows (SHA-256 4)"]),
+        (
+            {"name": "", "cross_validation": {"tone": {"accuracy": 1, "labels": {"yes": {"f1": "x"}}}, "rows": []}},
+            ["a model", "scores    accuracy 1.000"],
+        ),
+        (
+            {"name": "a\x1b[2Jb", "licence": "\x9b\x07", "more\0": [None, {"a\x7f": ["\x1b"]}]},
+            ["a\ufffd[2Jb", "licence   \ufffd\ufffd", "more\ufffd: None", "more\ufffd: a\ufffd ['\\x1b']"],
+        ),
+    ],
+)
+def test_a_card_may_hold_anything(card: dict[str, object], told: list[str]) -> None:
+    parameters = small(topics=("tr\x1b[0made", "Ж"), card=card)
+    inspection = Inspection(stance.Model(parameters), 1)
+    facts = inspection.to_dict()
+    assert json.loads(json.dumps(facts)) == facts
+    assert [row["f1"] for row in facts["labels"]] == [None] * 4
+    lines = str(inspection).splitlines()
+    shown = [line for line in lines if line and not line.startswith(("file ", "holds "))]
+    table = [
+        "label      given          F1    rows  speaks for it",
+        "tr\ufffd[0made  from 0.50                  peace talks",
+    ]
+    assert [line for line in shown if line in told] == told
+    assert [line for line in shown if line in table] == table
+    assert len(shown) == len(told) + 5

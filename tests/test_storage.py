@@ -18,7 +18,7 @@ from stance import compiled
 from stance.decision import DecisionRule
 from stance.errors import ModelFileError
 from stance.parameters import Parameters, to_bytes
-from stance.storage import ARRAYS, LENGTHS, PREFIX, Contents, parse, read
+from stance.storage import ARRAYS, LENGTHS, MAX_DEPTH, PREFIX, Contents, parse, read
 
 
 def from_bytes(data: bytes) -> Parameters:
@@ -192,6 +192,13 @@ def test_arrays_that_do_not_fit_are_refused(changes: dict[str, bytes], expected:
 def test_a_card_that_is_nested_too_deeply_is_refused() -> None:
     arrays = {**parts(to_bytes(small())), "card": b"[" * 100_000}
     assert reason(signed(arrays)) == "the card cannot be read: it is nested too deeply"
+    for opening, closing in (('{"a":', "}"), ('{"a":[', "]}")):
+        n = MAX_DEPTH // len(closing)
+        deepest, deeper = (
+            signed({**arrays, "card": f"{opening * depth}1{closing * depth}".encode()}) for depth in (n, n + 1)
+        )
+        assert list(parse(deepest).card) == ["a"]
+        assert reason(deeper) == "the card cannot be read: it is nested too deeply"
 
 
 @pytest.mark.parametrize("name", list(ARRAYS))
