@@ -365,4 +365,6 @@ def _parameters_of(contents: Contents) -> Parameters:
 
 
 def _from_bytes(data: bytes) -> Model:
-    return Model(parse(data, "<pickled model>"))
+    contents = parse(data, "<pickled model>")
+    contents.path = None
+    return Model(contents)
