@@ -228,6 +228,8 @@ cdef class Kernel:
                     )
             if failed:
                 raise MemoryError
+        except MemoryError:
+            raise MemoryError(f"there is no room to score {n_texts} texts at a time: pass fewer or shorter ones") from None
         finally:
             free(views)
             free_work(work)
@@ -253,7 +255,7 @@ cdef class Kernel:
         if work == NULL:
             work = new_work(self.n_labels)
             if work == NULL:
-                raise MemoryError
+                raise MemoryError("there is no room to score a text")
         if view.length < SHORT:
             failed = self.score_one(&view, work, lookup, work.one)
         else:
@@ -261,7 +263,7 @@ cdef class Kernel:
                 failed = self.score_one(&view, work, lookup, work.one)
         try:
             if failed < 0:
-                raise MemoryError
+                raise MemoryError(f"there is no room to score a text of {view.length} characters: split it")
             return self.wrapped(self.named(&work.one, text))
         finally:
             free_work(self.spare)
@@ -300,11 +302,15 @@ cdef class Kernel:
         self.n_seen += n_texts
         if self.lookup == &self.plain and self.n_seen >= READY_AFTER:
             self.free_tables()
-            build_strings(&self.ready.words)
-            build_strings(&self.ready.grams)
-            build_pairs(&self.ready.pairs)
-            self.lay_out()
-            self.lookup = &self.ready
+            try:
+                build_strings(&self.ready.words)
+                build_strings(&self.ready.grams)
+                build_pairs(&self.ready.pairs)
+                self.lay_out()
+                self.lookup = &self.ready
+            except MemoryError:  # it goes on without, and tries again some texts later
+                self.free_tables()
+                self.n_seen = 0
         return self.lookup
 
     cdef int lay_out(self) except -1:

@@ -9,7 +9,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import stance
 from stance.errors import TableError
@@ -37,6 +37,7 @@ __all__ = [
 
 ARTICLE_LIMIT = 64 << 20
 """The most bytes that are read as one article."""
+PAGE = 1 << 20
 DEFAULT = "default"
 """What the model that comes with stance is called where a file is expected."""
 
@@ -104,6 +105,8 @@ def _check_output(path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, "cannot be written: it is a folder", str(path))
     if not path.resolve().parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "cannot be written: there is no such folder", str(path))
+    if not os.access(path.resolve().parent, os.W_OK):
+        raise PermissionError(errno.EACCES, "cannot be written: its folder is read-only", str(path))
 
 
 def _check_table(path: str) -> None:
@@ -271,16 +274,24 @@ def tell(message: str) -> None:
     print(f"stance: {' '.join(message.split())}", file=sys.stderr)
 
 
+def _read_some(file: IO[bytes]) -> bytes:
+    """Read one byte more than is allowed, at most; `read` alone would take room for so many at once."""
+    data = bytearray()
+    while len(data) <= ARTICLE_LIMIT and (page := file.read(min(PAGE, ARTICLE_LIMIT + 1 - len(data)))):
+        data += page
+    return bytes(data)
+
+
 def _read_text(path: str, encoding: str | None) -> str:
     """Read one article, from a file or standard input."""
     try:
         if path == STANDARD:
             if sys.stdin.isatty():
                 tell("reading standard input, end it with Ctrl-D")
-            data = sys.stdin.buffer.read(ARTICLE_LIMIT + 1)
+            data = _read_some(sys.stdin.buffer)
         else:
             with Path(path).open("rb") as file:
-                data = file.read(ARTICLE_LIMIT + 1)
+                data = _read_some(file)
     except OSError as error:
         raise TableError(f"cannot be read: {error.strerror}", path) from None
     if len(data) > ARTICLE_LIMIT:

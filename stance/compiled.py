@@ -55,6 +55,8 @@ def scorer(contents: Contents) -> Scorer | CompiledScorer:
             return CompiledScorer(contents)
         except ValueError:
             pass  # the check below says what is wrong
+        except MemoryError:
+            raise MemoryError(f"{contents.path}: there is no room for the model") from None
     return _checked(contents)
 
 

@@ -71,7 +71,7 @@ def in_order(
             except Exception as error:
                 failure = error
                 break
-            waiting.append(workers.submit(work, item))
+            waiting.append(_submitted(workers, work, item))
             if len(waiting) > 2 * n_threads:
                 yield waiting.popleft().result()
         while waiting:
@@ -83,6 +83,13 @@ def in_order(
         threads.shutdown(wait=False)
     if failure is not None:
         raise failure
+
+
+def _submitted(pool: Pool, work: Callable[[Item], Result], item: Item) -> Pending[Result]:
+    try:
+        return pool.submit(work, item)
+    except RuntimeError as error:  # which is all that `threading` says of it
+        raise MemoryError(f"{error}: memory or the number of processes is limited (ulimit -a)") from None
 
 
 def shown(parts: Iterable[Part], n_rows: int, progress: bool | None) -> Iterator[Part]:

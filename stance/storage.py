@@ -12,6 +12,7 @@ JSON and for people, is read when it is asked for, or checked first where the fi
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import stat
@@ -227,9 +228,18 @@ def read(path: str | Path, *, is_trusted: bool = False) -> Contents:
             raise ModelFileError(path, "expected a file, but this is a folder, a pipe or a device")
         if status.st_size < PREFIX.size:
             raise ModelFileError(path, f"expected at least {PREFIX.size} bytes, but it has {status.st_size}")
-        return parse(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ), path, is_trusted=is_trusted)
+        return parse(_mapped(descriptor, path), path, is_trusted=is_trusted)
     finally:
         os.close(descriptor)
+
+
+def _mapped(descriptor: int, path: str | Path) -> mmap.mmap:
+    try:
+        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise MemoryError(f"{path}: there is no room for the model") from None
+        raise ModelFileError(path, f"it cannot be mapped: {error.strerror}") from None
 
 
 def check_settings(topics: Sequence[str], tones: Sequence[str], settings: Mapping[str, float]) -> None:
@@ -344,4 +354,7 @@ def _refuse(constant: str) -> None:
 def _sha256(data: memoryview | bytes) -> bytes:
     import hashlib  # which takes milliseconds to import
 
-    return hashlib.sha256(data).digest()
+    try:
+        return hashlib.sha256(data).digest()
+    except ValueError:  # of OpenSSL, where it gets no memory
+        raise MemoryError from None
