@@ -167,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     with_model(classify)
     with_json(classify, "print one JSON object a file")
 
-    score = command(commands.score, 150)
+    score = command(commands.score, 200)
     score.add_argument(
         "input",
         metavar="IN",

@@ -19,16 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-import joblib
-import pandas as pd
-import pyarrow.parquet
-import sklearn.linear_model
-import tqdm
-
 import stance
-from stance import cli, corpus, curate, files, heads, learning, outputs, writer
+from stance import cli, corpus, files, outputs, writer
+from stance.formats import import_arrow
 
-IMPORTED = joblib, pyarrow.parquet, sklearn.linear_model, tqdm, curate, heads  # which no child has to do
 BEFORE = 99
 """The exit code where Ctrl-C came before the command line was called, or after."""
 INTERRUPTED = (
@@ -45,7 +39,6 @@ def save(folder: Path) -> None:
 
 
 def train(folder: Path) -> int:
-    learning.N_FOLDS = 2
     return cli.main(["train", str(folder / "in.csv"), "--output", str(folder / "out.stance"), "--jobs", "1"])
 
 
@@ -56,19 +49,34 @@ def score(folder: Path, ending: str, *options: str) -> int:
     return cli.main(["score", str(source), str(folder / f"out.{ending}"), "--model", str(folder / "model"), *options])
 
 
+def to_parquet(folder: Path) -> None:
+    import pandas as pd
+
+    pd.read_csv(folder / "in.csv", keep_default_na=False).to_parquet(folder / "in.parquet")
+
+
 def prepare(work: str, folder: Path) -> tuple[Callable[[], int | None], Path]:
     """Give what is to be done, and the file that it writes."""
     name, _, ending = work.partition(".")
-    rows = pd.read_csv(FIXTURES / "paragraphs.csv", keep_default_na=False).iloc[: 24 if name == "train" else 80]
-    if not name.startswith("train"):
-        rows = rows[["text"]]
-    rows.to_csv(folder / "in.csv", index=False)
     if name == "save":
         return lambda: save(folder), folder / "out.stance"
+    lines = (FIXTURES / "paragraphs.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (folder / "in.csv").write_text("".join(lines[: 24 if name == "train" else 80]), encoding="utf-8")
     if name == "train":
+        import sklearn.linear_model  # which no child has to do, nor the other imports
+
+        from stance import learning
+
+        learning.N_FOLDS = 2
+        assert sklearn
         return lambda: train(folder), folder / "out.stance"
     shutil.copy(FIXTURES / "models" / "format-2.stance", folder / "model")
-    assert ended(forked(lambda: rows.to_parquet(folder / "in.parquet"))) == 0
+    if ending == "parquet":
+        import pandas as pd  # which pyarrow imports
+
+        import_arrow()
+        assert pd
+        assert ended(forked(lambda: to_parquet(folder))) == 0
     options = ["--resume"] if name == "resume" else []
     return lambda: score(folder, ending, *options), folder / f"out.{ending}"
 

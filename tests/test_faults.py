@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from conftest import FIXTURES
 
 import stance
 from stance import cli, compiled, corpus, storage
-from stance.parallel import in_order, n_cores
+from stance.parallel import _result, in_order, n_cores
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals, limits and mounts of Linux")
 HERE = Path(__file__).resolve().parent
@@ -84,7 +85,7 @@ def test_killed_at_any_line_the_next_time_finishes_the_work(folder: Path, work: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("work", ["train", "score.csv", "score.parquet", "resume.csv"])
+@pytest.mark.parametrize("work", ["train", "score.parquet", "resume.csv"])
 def test_interrupted_at_any_moment_it_says_so_in_a_line(folder: Path, work: str) -> None:
     assert sum(rounds("interrupt", work, folder)) == 50
 
@@ -366,7 +367,7 @@ def limited(megabytes: int, *arguments: object, stdin: bytes = b"") -> subproces
     ("command", "limits"),
     [
         (["classify"], [22, 24, 27, 30, 33, 36, 48]),
-        (["score", "IN", "out.csv"], [24, 60, 120, 160, 170, 180, 200, 260]),
+        (["score", "IN", "out.csv"], [24, 60, 120, 200, 216, 222, 230, 260, 320]),
         (["score", "IN", "out.parquet"], [100, 200, 300, 400, 430, 460, 500, 600]),
         (["train", "IN", "-o", "out.stance"], [100, 680, 720, 800, 1200]),
     ],
@@ -436,10 +437,24 @@ def test_a_thread_that_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatch
     def refuse(thread: object) -> None:
         raise RuntimeError("can't start new thread")
 
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    with pytest.raises(RuntimeError, match=r"^cannot schedule new futures after shutdown$"):
+        list(in_order(str.upper, "abc", pool=pool))
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(MemoryError) as caught:
         list(in_order(str.upper, "abc"))
     assert str(caught.value) == "can't start new thread: memory or the number of processes is limited (ulimit -a)"
+
+
+def test_a_thread_that_died_is_not_waited_for() -> None:
+    pool = ThreadPoolExecutor(1)
+    pending = pool.submit(time.sleep, 1.2)  # longer than it waits before it looks
+    assert _result(pending, pool) is None
+    pool.shutdown()
+    lost: Future[None] = Future()
+    with pytest.raises(MemoryError, match=r"^a thread ended for want of memory$"):
+        _result(lost, pool)
 
 
 LIBRARY = """
