@@ -231,6 +231,8 @@ cdef class Kernel:
                     )
             if failed:
                 raise MemoryError
+        except MemoryError:
+            raise MemoryError(f"there is no room to score {n_texts} texts at a time: pass fewer or shorter ones") from None
         finally:
             free(views)
             free_work(work)
@@ -256,7 +258,7 @@ cdef class Kernel:
         if work == NULL:
             work = new_work(self.n_labels)
             if work == NULL:
-                raise MemoryError
+                raise MemoryError("there is no room to score a text")
         if view.length < SHORT:
             failed = self.score_one(&view, work, lookup, work.one)
         else:
@@ -264,7 +266,7 @@ cdef class Kernel:
                 failed = self.score_one(&view, work, lookup, work.one)
         try:
             if failed < 0:
-                raise MemoryError
+                raise MemoryError(f"there is no room to score a text of {view.length} characters: split it")
             return self.wrapped(self.named(&work.one, text))
         finally:
             free_work(self.spare)

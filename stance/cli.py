@@ -7,6 +7,7 @@ or usage (with one line that says what to do), 130 when interrupted and 143 when
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import signal
@@ -20,8 +21,12 @@ from stance import commands
 from stance.commands import tell
 from stance.errors import StanceError, StanceWarning
 from stance.formats import STANDARD
+from stance.memory import is_short, limit
 
 __all__ = ["main"]
+
+SOME = 64
+"""MiB: where less is left of a limit, what went wrong is put down to that."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,42 +42,77 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code.
     """
-    options = _parser().parse_args(arguments)
-    with warnings.catch_warnings():
-        warnings.simplefilter("default", StanceWarning)
-        warnings.showwarning = _show_warning
-        return _run(options)
+    _open_closed_streams()
+    options = argparse.Namespace()
+    try:
+        options = _parser().parse_args(arguments)
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", StanceWarning)
+            warnings.showwarning = _show_warning
+            return _run(options)
+    except KeyboardInterrupt:
+        resumes = getattr(options, "resume", False)
+        tell(
+            f"interrupted, {'the same command goes on from here' if resumes else 'what was not finished is not there'}"
+        )
+        return 130
+
+
+def _open_closed_streams() -> None:
+    """Let no file that is opened take the number of a standard stream that is closed; to use that one is an error."""
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_WRONLY))
+    if sys.stdout is None:
+        # Without a buffer, which would be written once more at exit.
+        sys.stdout = io.TextIOWrapper(io.FileIO(os.open(os.devnull, os.O_RDONLY), "w"), write_through=True)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
 def _run(options: argparse.Namespace) -> int:
     """Run a command, and turn what goes wrong into a line and an exit code."""
     before = signal.signal(signal.SIGTERM, _end)
+    # So many threads are of no use here, and OpenBLAS takes room for each.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if isinstance(sys.stdout, io.TextIOWrapper):
         # As tables are: whatever the locale, there is no letter that cannot be written.
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
+        if is_short(options.room << 20):
+            needed = f"{options.room} MiB are needed at least"
+            return _complain(f"out of memory: {needed}, and the limit (ulimit -v) leaves less")
         options.run(options)
         sys.stdout.flush()
-    except (StanceError, TypeError, ValueError) as error:
-        return _complain(str(error))
-    except BrokenPipeError:
+    except Exception as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # on whose way something else failed too
+            raise error.__context__ from None
+        return _failed(error)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return 0
+
+
+def _failed(error: Exception) -> int:
+    """Say in a line what went wrong, and give the exit code."""
+    if isinstance(error, BrokenPipeError):
         _drop_output()  # the reader has gone: there is nobody to tell
         return 141
-    except OSError as error:
+    if isinstance(error, MemoryError):
+        return _complain(f"out of memory: {str(error) or 'score a table in parts, or train on fewer rows'}")
+    if getattr(error, "errno", None) == errno.ENOMEM:
+        return _complain("out of memory: end other programs, or raise the limit (ulimit -v)")
+    is_known = isinstance(error, (StanceError, TypeError, ValueError, OSError)) and not isinstance(error, ImportError)
+    if not is_known and is_short(SOME << 20):
+        return _complain(f"out of memory: the limit (ulimit -v) is {(limit() or 0) >> 20} MiB")
+    if isinstance(error, (StanceError, TypeError, ValueError)):
+        return _complain(str(error))
+    if isinstance(error, OSError):
         try:
             sys.stdout.flush()
         except OSError:
             _drop_output()
         return _complain(f"{error.filename or 'writing'}: {error.strerror}")
-    except MemoryError:
-        return _complain("out of memory: score a table in parts, or train on fewer rows")
-    except KeyboardInterrupt:
-        resumes = getattr(options, "resume", False)
-        tell(f"interrupted, {'the same command goes on from here' if resumes else 'no file was written'}")
-        return 130
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    return 0
+    raise error
 
 
 def _drop_output() -> None:
@@ -92,11 +132,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"stance {stance.__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
-        """Add a command with the name and the description of the function that does it."""
+    def command(run: Callable[[argparse.Namespace], None], room: int) -> argparse.ArgumentParser:
+        """Add a command with the name and the description of the function that does it, and the MiB that it takes."""
         text = run.__doc__
         added: argparse.ArgumentParser = subparsers.add_parser(run.__name__, help=text, description=text)
-        added.set_defaults(run=run)
+        added.set_defaults(run=run, room=room)
         added.add_argument("--encoding", metavar="NAME", help="the encoding of text files (default: UTF-8)")
         return added
 
@@ -130,12 +170,12 @@ def _parser() -> argparse.ArgumentParser:
         )
         with_json(added, "write JSONL to standard output (default: CSV)")
 
-    classify = command(commands.classify)
+    classify = command(commands.classify, 12)
     classify.add_argument("files", nargs="*", metavar="FILE", help="text files (default: standard input)")
     with_model(classify)
     with_json(classify, "print one JSON object a file")
 
-    score = command(commands.score)
+    score = command(commands.score, 200)
     score.add_argument(
         "input",
         metavar="IN",
@@ -154,46 +194,46 @@ def _parser() -> argparse.ArgumentParser:
     with_model(score)
     with_json(score, "write JSONL to standard output (default: CSV)")
 
-    train = command(commands.train)
+    train = command(commands.train, 650)
     with_labels(train)
     train.add_argument("-o", "--output", required=True, metavar="FILE", help="the model file to write")
     train.add_argument("--base", metavar="FILE", help="a model file to start from; 'default' for the one of stance")
     with_fits(train)
 
-    evaluate = command(commands.evaluate)
+    evaluate = command(commands.evaluate, 620)
     with_labels(evaluate)
     with_model(evaluate)
     with_json(evaluate)
 
-    audit = command(commands.audit)
+    audit = command(commands.audit, 1400)
     with_labels(audit)
     with_fits(audit)
     with_output(audit)
 
-    correct = command(commands.correct)
+    correct = command(commands.correct, 520)
     with_rows(correct)
     correct.add_argument("--findings", required=True, metavar="FILE", help="what 'stance audit' wrote, looked through")
     with_output(correct)
 
-    suggest = command(commands.suggest)
+    suggest = command(commands.suggest, 520)
     with_rows(suggest, "pool", "rows without labels")
     suggest.add_argument("-n", type=int, default=100, metavar="N", help="how many rows (default: 100)")
     with_model(suggest)
     with_output(suggest)
 
-    explain = command(commands.explain)
+    explain = command(commands.explain, 150)
     explain.add_argument("file", nargs="?", default=STANDARD, metavar="FILE", help="a text (default: standard input)")
     explain.add_argument("--label", required=True, help="a topic or a tone")
     explain.add_argument("-k", type=int, default=10, metavar="N", help="how many terms to show (default: 10)")
     with_model(explain)
     with_json(explain)
 
-    inspect = command(commands.inspect)
+    inspect = command(commands.inspect, 130)
     inspect.add_argument("model", nargs="?", metavar="MODEL", help="a model file (default: the one of stance)")
     inspect.add_argument("-k", type=int, default=5, metavar="N", help="how many terms of each label (default: 5)")
     with_json(inspect)
 
-    diff = command(commands.diff)
+    diff = command(commands.diff, 240)
     diff.add_argument("first", metavar="A", help="a model file, or default for the one that comes with stance")
     diff.add_argument("second", metavar="B", help="another")
     diff.add_argument("data", metavar="DATA", help="texts: a CSV, TSV, JSONL or Parquet file, - for standard input")
@@ -201,7 +241,7 @@ def _parser() -> argparse.ArgumentParser:
     diff.add_argument("-k", type=int, default=5, metavar="N", help="how many texts to name that differ (default: 5)")
     with_json(diff)
 
-    report = command(commands.report)
+    report = command(commands.report, 510)
     report.add_argument("input", metavar="IN", help="a text file, or a CSV, TSV, JSONL or Parquet file, scored or not")
     report.add_argument("-o", "--output", default=STANDARD, metavar="PAGE", help="HTML (default: standard output)")
     report.add_argument("--evaluate", action="store_true", help="judge the model by the labels of IN")

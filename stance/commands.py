@@ -9,7 +9,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import stance
 from stance.errors import TableError
@@ -43,6 +43,7 @@ LINE_LIMIT = 1_000_000
 """The most lines of one: each may be a paragraph, whose answer takes about a thousand bytes of memory."""
 ESCAPES = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 """The control characters that JSON may hold as they are."""
+PAGE = 1 << 20
 DEFAULT = "default"
 """What the model that comes with stance is called where a file is expected."""
 
@@ -108,6 +109,8 @@ def _check_output(path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, "cannot be written: it is a folder", str(path))
     if not path.resolve().parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "cannot be written: there is no such folder", str(path))
+    if not os.access(path.resolve().parent, os.W_OK):
+        raise PermissionError(errno.EACCES, "cannot be written: its folder is read-only", str(path))
 
 
 def _check_table(path: str) -> None:
@@ -302,16 +305,24 @@ def _read_article(path: str, encoding: str | None) -> str:
     return text
 
 
+def _read_some(file: IO[bytes]) -> bytes:
+    """Read one byte more than is allowed, at most; `read` alone would take room for so many at once."""
+    data = bytearray()
+    while len(data) <= ARTICLE_LIMIT and (page := file.read(min(PAGE, ARTICLE_LIMIT + 1 - len(data)))):
+        data += page
+    return bytes(data)
+
+
 def _read_text(path: str, encoding: str | None) -> str:
     """Read one text, from a file or standard input."""
     try:
         if path == STANDARD:
             if sys.stdin.isatty():
                 tell("reading standard input, end it with Ctrl-D")
-            data = sys.stdin.buffer.read(ARTICLE_LIMIT + 1)
+            data = _read_some(sys.stdin.buffer)
         else:
             with Path(path).open("rb") as file:
-                data = file.read(ARTICLE_LIMIT + 1)
+                data = _read_some(file)
     except OSError as error:
         raise TableError(f"cannot be read: {error.strerror}", path) from None
     if len(data) > ARTICLE_LIMIT:

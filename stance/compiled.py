@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from stance.errors import ModelFileError
+from stance.errors import ModelFileError, place
 from stance.once import once
 from stance.results import REASONS, Answers, Classification
-from stance.storage import Contents
+from stance.storage import NO_ROOM, Contents
 
 TYPE_CHECKING = False  # `typing` takes milliseconds to import
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def scorer(contents: Contents) -> Scorer | CompiledScorer:
             return CompiledScorer(contents)
         except ValueError:
             pass  # the check below says what is wrong
+        except MemoryError:
+            raise MemoryError(f"{place(contents.path)}{NO_ROOM}") from None
     return _checked(contents)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from stance.errors import MissingExtraError, TableError, listed
+from stance.memory import is_short
 
 __all__ = [
     "STANDARD",
@@ -19,6 +21,8 @@ __all__ = [
 
 STANDARD = "-"
 """The name for standard input or output."""
+ARROW_ROOM = 400 << 20
+"""What pyarrow maps of memory to be imported and to write a small table; with less it may crash."""
 
 
 def table_format(path: str | Path) -> str:
@@ -36,7 +40,17 @@ def table_format(path: str | Path) -> str:
 
 
 def import_arrow(feature: str = "reading and writing Parquet files") -> Any:
-    """Import pyarrow with pyarrow.parquet, or raise `MissingExtraError`."""
+    """Import pyarrow with pyarrow.parquet.
+
+    Raises
+    ------
+    MissingExtraError
+        It is not installed.
+    MemoryError
+        Memory is limited to less than it needs.
+    """
+    if "pyarrow" not in sys.modules and is_short(ARROW_ROOM):
+        raise MemoryError(f"{feature} needs pyarrow, for which {ARROW_ROOM >> 20} MiB are needed at least")
     try:
         import pyarrow.parquet
     except ImportError:

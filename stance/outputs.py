@@ -155,7 +155,7 @@ class KeptOutputs(Outputs):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if kind is not None:
             if not any(path.name[0].isdigit() for path in self._folder.iterdir()):
-                shutil.rmtree(self._folder)  # nothing has been done
+                self._remove()  # nothing has been done
             return
         if self._errors is not None:
             with self._errors:
@@ -164,7 +164,13 @@ class KeptOutputs(Outputs):
                         rows = [row.values for row in table]
                     self._errors.write(rows)
                     self.n_bad += len(rows)
-        shutil.rmtree(self._folder)
+        self._remove()
+
+    def _remove(self) -> None:
+        """Remove the folder, and last what says whose it is: stopped halfway, the same job can begin anew."""
+        for path in sorted(self._folder.iterdir(), key=lambda path: path.name == JOB):
+            path.unlink()
+        self._folder.rmdir()
 
     def has(self, number: int) -> bool:
         """Say whether a file has been finished."""

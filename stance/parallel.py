@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Protocol, TypeVar
 
 from tqdm import tqdm
@@ -71,11 +71,11 @@ def in_order(
             except Exception as error:
                 failure = error
                 break
-            waiting.append(workers.submit(work, item))
+            waiting.append(_submitted(workers, work, item))
             if len(waiting) > 2 * n_threads:
-                yield waiting.popleft().result()
+                yield _result(waiting.popleft(), threads)
         while waiting:
-            yield waiting.popleft().result()
+            yield _result(waiting.popleft(), threads)
     finally:
         for pending in waiting:
             pending.cancel()
@@ -83,6 +83,23 @@ def in_order(
         threads.shutdown(wait=False)
     if failure is not None:
         raise failure
+
+
+def _submitted(pool: Pool, work: Callable[[Item], Result], item: Item) -> Pending[Result]:
+    try:
+        return pool.submit(work, item)
+    except RuntimeError as error:  # which is all that `threading` raises
+        if "start new thread" not in str(error):
+            raise
+        raise MemoryError(f"{error}: memory or the number of processes is limited (ulimit -a)") from None
+
+
+def _result(pending: Pending[Result], threads: ThreadPoolExecutor) -> Result:
+    """Wait for a result, but not for a thread that died because it had not even the memory to say so."""
+    while isinstance(pending, Future) and not wait([pending], timeout=1).done:
+        if not all(thread.is_alive() for thread in threads._threads):
+            raise MemoryError("a thread ended for want of memory")
+    return pending.result()
 
 
 def shown(parts: Iterable[Part], n_rows: int, progress: bool | None) -> Iterator[Part]:

@@ -127,7 +127,7 @@ def serve(connection: Connection, make: Callable[[], object]) -> None:
             answer = False, error
         try:
             connection.send(answer)
-        except OSError:
+        except (OSError, MemoryError):
             break
 
 
@@ -135,7 +135,9 @@ def _listen(connection: Connection, put: Callable[[Any], None]) -> None:
     try:
         while True:
             put(connection.recv())
-    except (EOFError, OSError):
+    except (EOFError, OSError, MemoryError):
+        pass
+    finally:  # whatever it was: there is nobody left to listen
         put(None)
 
 

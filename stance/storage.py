@@ -13,6 +13,7 @@ read into memory, so that what was checked is what is used, whatever becomes of 
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import stat
@@ -42,6 +43,7 @@ MAX_VALUES = 200_000
 MAX_DEPTH = 100
 """Of the card, so that whoever walks through one needs no great stack."""
 PIECE = 1 << 20
+NO_ROOM = "there is no room for the model"
 LARGEST = 1e60
 """No number of an array is greater, and no idf is smaller than 1 / LARGEST, so that no score overflows."""
 
@@ -243,7 +245,11 @@ def read(path: str | Path, *, is_trusted: bool = False) -> Contents:
         data = _content(descriptor, is_trusted)
     except ValueError as error:
         raise ModelFileError(path, str(error)) from None
+    except MemoryError:
+        raise MemoryError(f"{path}: {NO_ROOM}") from None
     except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise MemoryError(f"{path}: {NO_ROOM}") from None
         raise ModelFileError(path, f"it cannot be read: {error.strerror}") from None
     finally:
         os.close(descriptor)
@@ -416,4 +422,7 @@ def _refuse(constant: str) -> None:
 def _sha256(data: memoryview | bytes) -> bytes:
     import hashlib  # which takes milliseconds to import
 
-    return hashlib.sha256(data).digest()
+    try:
+        return hashlib.sha256(data).digest()
+    except ValueError:  # of OpenSSL, where it gets no memory
+        raise MemoryError from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import io
 import json
@@ -611,7 +612,11 @@ def test_score_that_was_interrupted_says_how_to_go_on(
     monkeypatch.setattr("stance.columns.Columns.answers", fails)
     done = run("score", table, tmp_path / "out.csv", "--resume")
     assert done == (130, "", "stance: interrupted, the same command goes on from here\n")
-    assert run("score", table, tmp_path / "other.csv") == (130, "", "stance: interrupted, no file was written\n")
+    assert run("score", table, tmp_path / "other.csv") == (
+        130,
+        "",
+        "stance: interrupted, what was not finished is not there\n",
+    )
     assert names_in(tmp_path) == ["rows.csv"]
 
 
@@ -944,7 +949,7 @@ def test_diff_compares_two_models_on_the_texts_of_a_table(run: Run, two_row_file
     ("error", "code", "told"),
     [
         (MemoryError(), 2, "out of memory: score a table in parts, or train on fewer rows"),
-        (KeyboardInterrupt(), 130, "interrupted, no file was written"),
+        (KeyboardInterrupt(), 130, "interrupted, what was not finished is not there"),
         (OSError(28, "No space left on device"), 2, "writing: No space left on device"),
         (OSError(13, "Permission denied", "a.csv"), 2, "a.csv: Permission denied"),
         (ValueError("two\n  lines"), 2, "two lines"),
@@ -959,6 +964,48 @@ def test_whatever_goes_wrong_is_one_line(
     monkeypatch.setattr(stance, "load", fail)
     done = run("inspect")
     assert (done.code, done.out, message(done)) == (code, "", told)
+
+
+def test_what_fails_while_work_is_interrupted_is_not_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: object) -> NoReturn:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise OSError(9, "Bad file descriptor")
+
+    monkeypatch.setattr(stance, "load", fail)
+    assert run("inspect") == (130, "", "stance: interrupted, what was not finished is not there\n")
+
+
+def test_ctrl_c_is_heard_before_a_command_begins(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_parser", fail)
+    assert run("inspect") == (130, "", "stance: interrupted, what was not finished is not there\n")
+
+
+def test_want_of_memory_is_told_by_what_it_led_to(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(stance, "load", fail)
+    error: Exception = OSError(errno.ENOMEM, "Cannot allocate memory")
+    assert message(run("inspect")) == "out of memory: end other programs, or raise the limit (ulimit -v)"
+    error = MemoryError("there is no room for 7 texts")
+    assert message(run("inspect")) == "out of memory: there is no room for 7 texts"
+    error = RuntimeError("can't start new thread")
+    with pytest.raises(RuntimeError, match=r"^can't start new thread$"):
+        run("inspect")
+    short_of = [cli.SOME << 20]
+    monkeypatch.setattr(cli, "is_short", lambda n_bytes: n_bytes in short_of)
+    monkeypatch.setattr(cli, "limit", lambda: 300 << 20)
+    assert message(run("inspect")) == "out of memory: the limit (ulimit -v) is 300 MiB"
+    error = stance.StanceError("something else")
+    assert message(run("inspect")) == "something else"
+    short_of.append(130 << 20)
+    told = "out of memory: 130 MiB are needed at least, and the limit (ulimit -v) leaves less"
+    assert message(run("inspect")) == told
 
 
 @on_posix
@@ -1037,7 +1084,7 @@ def test_the_locale_does_not_count(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl.gz", "-"])
 @pytest.mark.parametrize(
     ("number", "code", "told"),
-    [("SIGINT", 130, b"stance: interrupted, no file was written\n"), ("SIGTERM", 143, b"")],
+    [("SIGINT", 130, b"stance: interrupted, what was not finished is not there\n"), ("SIGTERM", 143, b"")],
 )
 def test_score_that_is_stopped_leaves_no_file(
     tmp_path: Path, two_row_file: Path, name: str, number: str, code: int, told: bytes

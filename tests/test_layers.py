@@ -15,6 +15,7 @@ import stance
 ORDER = (
     "version",
     "errors",
+    "memory",
     "once",
     "taxonomy",
     "results",

@@ -16,7 +16,7 @@ import pytest
 
 import stance
 from stance.parallel import in_order, n_cores
-from stance.processes import Processes, serve, shared
+from stance.processes import Processes, _listen, serve, shared
 
 ENDED = (
     "a process that scored was ended from outside, for want of memory perhaps: try again, with --resume to keep what "
@@ -128,3 +128,13 @@ def test_a_process_works_until_nobody_is_left_to_ask() -> None:
     assert isinstance(ill[1], ZeroDivisionError)
     assert served((seen, 1), answers=1)[0][1][:2] == (1, 7)
     assert served((time.sleep, 0.2), (time.sleep, 0), answers=0) == []
+
+
+def test_a_process_without_memory_to_hear_what_is_asked_ends() -> None:
+    class Deaf:
+        def recv(self) -> None:
+            raise MemoryError
+
+    asked: list[Any] = []
+    _listen(Deaf(), asked.append)
+    assert asked == [None]
