@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -13,7 +13,7 @@ from hostile import parts, signed, small
 
 from stance.decision import DecisionRule
 from stance.parameters import Parameters, to_bytes
-from stance.storage import ARRAYS, FORMAT, HEADER, LENGTHS, PREFIX
+from stance.storage import ARRAYS, FORMAT, HEADER, LARGEST, LENGTHS, PREFIX
 
 NUMBERS = (
     0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 1e-9, 1e9, 1e60, -1e60, 1.0000001e60, 1e-60, 9e-61, 1e61, 5e-324, 1e-300, 1e307,
@@ -21,6 +21,7 @@ NUMBERS = (
 )  # fmt: skip
 WHOLE = (0, 1, 2, 3, 7, 8, 255, 256, 2**15 - 1, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1)
 SMALL = (0, 1, -1, 127, 128, 32766, 32767, -32767, -32768)
+SPECIAL: dict[str, Sequence[float]] = {"d": NUMBERS, "I": WHOLE, "h": SMALL}
 WORDS = (
     "a", "aa", "peace", "talks", "talk", "peaceful", "peace talks", "PEACE", "мир", "ß", "i̇", "İ", "Σ", "ς", "ας", "ﬁ",
     "²³", "_", "__", "ab\0", "\0", "\x1b[2J", "\x7f", "\x85", "\u2028", "\ufeff", "😀", "𝔞𝔟", "\U0010ffff",
@@ -85,12 +86,11 @@ class Mutations:
             return _strings(array, random)
         width = struct.calcsize(kind)
         numbers = [number for (number,) in struct.iter_unpack(f"<{kind}", array[: len(array) // width * width])]
-        special: tuple[float, ...] = {"d": NUMBERS, "I": WHOLE, "h": SMALL}[kind]
         for _ in range(random.choice((1, 1, 4, len(numbers)))):
             place = random.randrange(len(numbers) + 1)
             what = random.randrange(6)
             if what == 0 or not numbers:
-                numbers.insert(place, random.choice(special))
+                numbers.insert(place, random.choice(SPECIAL[kind]))
             elif what == 1:
                 del numbers[place : place + random.choice((1, 2, 8))]
             elif what == 2 and kind == "d":
@@ -98,7 +98,7 @@ class Mutations:
             elif what == 3:
                 numbers[place % len(numbers)] = random.choice(numbers)
             else:
-                numbers[place % len(numbers)] = random.choice(special)
+                numbers[place % len(numbers)] = random.choice(SPECIAL[kind])
         return struct.pack(f"<{len(numbers)}{kind}", *numbers)
 
 
@@ -162,8 +162,10 @@ def _parts(data: bytes) -> Arrays:
 
 def _assembled(arrays: Arrays, random: Random, data: bytes, max_size: int) -> bytes:
     """Put a file together, now and then a wrong one; one that came out too long stays as it was."""
-    if random.random() < 0.85:
-        arrays = _fitting(arrays, is_in_range=random.random() < 0.9)
+    if random.random() < 0.9:
+        arrays = _fitting(arrays)
+        if random.random() < 0.3:
+            arrays = _spoilt(arrays, random)
     what = random.random()
     if what < 0.02:
         made = signed(arrays, number=random.choice((FORMAT, *WHOLE)), n_arrays=random.choice((len(ARRAYS), *WHOLE)))
@@ -177,8 +179,8 @@ def _assembled(arrays: Arrays, random: Random, data: bytes, max_size: int) -> by
     return made if len(made) <= max_size else data[:max_size]
 
 
-def _fitting(arrays: Arrays, is_in_range: bool = True) -> Arrays:
-    """Make the arrays fit each other: as many rows as there are terms, as many columns as there are labels."""
+def _fitting(arrays: Arrays) -> Arrays:
+    """Make the arrays fit each other: as many rows as terms, as many columns as labels, and numbers in their range."""
     arrays = dict(arrays)
     topics = _labels(arrays["topics"], ())
     tones = _labels(arrays["tones"], topics)
@@ -202,10 +204,25 @@ def _fitting(arrays: Arrays, is_in_range: bool = True) -> Arrays:
     ):
         for name in names:
             arrays[name] = _repeated(arrays[name], ARRAYS[name], length)
-    if is_in_range:
-        for name in (name for name, kind in ARRAYS.items() if kind == "d"):
-            arrays[name] = _in_range(arrays[name], name)
+    for name in (name for name, kind in ARRAYS.items() if kind == "d"):
+        arrays[name] = _in_range(arrays[name], name)
     return arrays
+
+
+def _spoilt(arrays: Arrays, random: Random) -> Arrays:
+    """Put one thing wrong in arrays that fit, which is to be found by itself."""
+    name = random.choice([name for name in ARRAYS if arrays[name]])
+    array, kind = arrays[name], ARRAYS[name]
+    if name in ("words", "subwords") and random.random() < 0.8:
+        strings = array.split(b"\n")
+        place, other = random.randrange(len(strings)), random.randrange(len(strings))
+        strings[place], strings[other] = strings[other], random.choice((strings[place], strings[other], b""))
+        return {**arrays, name: b"\n".join(strings)}
+    width = struct.calcsize(kind)
+    place = random.randrange(len(array) // width) * width
+    number = struct.pack(f"<{kind}", random.choice(SPECIAL.get(kind, range(256))))
+    after = array[place + random.choice((0, width, width, width, 2 * width)) :]
+    return {**arrays, name: array[:place] + number + after}
 
 
 def _repeated(array: bytes, kind: str, length: int) -> bytes:
@@ -228,8 +245,8 @@ def _in_range(array: bytes, name: str) -> bytes:
             ]
         )  # fmt: skip
         return np.minimum(numbers, 1e307).astype("<f8").tobytes()
-    least = {"idf": 1e-60, "thresholds": 0.0}.get(name, -1e60)
-    return np.clip(np.abs(numbers) if name == "idf" else numbers, least, 1e60).astype("<f8").tobytes()
+    least = {"idf": 1 / LARGEST, "thresholds": 0.0}.get(name, -LARGEST)
+    return np.clip(np.abs(numbers) if name == "idf" else numbers, least, LARGEST).astype("<f8").tobytes()
 
 
 def _split(array: bytes) -> list[str]:
