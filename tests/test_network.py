@@ -206,6 +206,6 @@ def test_loading_a_model_opens_its_file_alone_and_runs_nothing(tmp_path: Path) -
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     seen = json.loads(done.stdout)
-    assert ["open", str((path,))] in seen
     assert {event for event, _ in seen} - {"builtins.id"} == {"open"}  # and what copies the card looks at ids
-    assert [arguments for event, arguments in seen if event == "open"] == [str((path,))]
+    by_name = [arguments for event, arguments in seen if event == "open" and "/" in arguments]
+    assert by_name == [str((path,))]  # and once more by its number, to be read
