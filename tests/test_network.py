@@ -200,12 +200,11 @@ def test_loading_a_model_opens_its_file_alone_and_runs_nothing(tmp_path: Path) -
         "    return model.card, model.classify('Peace talks resumed.'), model.decision_function(['Peace.'])\n"
         "use()\n"
         "seen = []\n"
-        "sys.addaudithook(lambda event, arguments: seen.append([event, str(arguments[:1])]))\n"
+        "sys.addaudithook(lambda event, arguments: seen.append([event, arguments[0] if event == 'open' else None]))\n"
         "use()\n"
         "print(json.dumps(seen.copy()))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     seen = json.loads(done.stdout)
-    assert {event for event, _ in seen} - {"builtins.id"} == {"open"}  # and what copies the card looks at ids
-    by_name = [arguments for event, arguments in seen if event == "open" and "/" in arguments]
-    assert by_name == [str((path,))]  # and once more by its number, to be read
+    assert {event for event, _ in seen} <= {"builtins.id", "mmap.__new__", "open"}
+    assert [opened for event, opened in seen if event == "open" and not isinstance(opened, int)] == [path]
