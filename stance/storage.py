@@ -295,13 +295,13 @@ def _content(descriptor: int, is_trusted: bool) -> bytes | mmap.mmap:
     """Read an open file whose header is sound; of one that is not, no more than the header is read."""
     status = os.fstat(descriptor)
     require(stat.S_ISREG(status.st_mode), "expected a file, but this is a folder, a pipe or a device")
-    with open(descriptor, "rb", closefd=False) as file:
+    with open(descriptor, "rb", buffering=0, closefd=False) as file:
         header = file.read(HEADER)
         _places(header, status.st_size if len(header) == HEADER else len(header))
         if is_trusted:
             return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
         file.seek(0)
-        return file.read(status.st_size)
+        return file.readall()
 
 
 def _places(header: bytes, size: int) -> list[slice]:

@@ -546,7 +546,7 @@ def test_interrupted_while_processes_work_it_says_so_in_a_line(
         children[-1].kill()
     told = process.communicate(timeout=60)[1].decode()
     assert (process.returncode, told) == {
-        "all": (130, "stance: interrupted, no file was written\n"),
+        "all": (130, "stance: interrupted, what was not finished is not there\n"),
         "a worker": (
             2,
             "stance: a process that scored was ended from outside, for want of memory perhaps: try again, with "

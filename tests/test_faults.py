@@ -107,9 +107,16 @@ def scoring(source: Path, out: Path, *options: str) -> subprocess.Popen[bytes]:
 def workers_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """Wait until a process has started others, all of them."""
     parent = psutil.Process(process.pid)
-    while len(found := parent.children()) < n_cores() and process.poll() is None:
+    while sum(map(is_worker, parent.children())) < n_cores() and process.poll() is None:
         time.sleep(0.005)
-    return found
+    return parent.children()
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """Whether a process is one that scores, and has begun to."""
+    with contextlib.suppress(psutil.Error):
+        return "spawn_main" in " ".join(process.cmdline())
+    return False
 
 
 @pytest.mark.slow
@@ -143,7 +150,7 @@ def test_a_process_that_is_killed_ends_scoring_with_a_line(folder: Path, many_ro
     out = folder / "out.csv"
     out.write_bytes(OLD)
     with scoring(many_rows, out, *options) as process:
-        workers = [one for one in workers_of(process) if "spawn_main" in " ".join(one.cmdline())]
+        workers = [one for one in workers_of(process) if is_worker(one)]
         workers[0].kill()
         assert process.stderr is not None
         told = process.stderr.read().decode()
