@@ -184,7 +184,6 @@ def assemble(
         "card": _encoded(card),
     }
     body = LENGTHS.pack(*(len(content[name]) for name in ARRAYS))
-    body += bytes(-(PREFIX.size + len(body)) % ALIGNMENT)
     body += b"".join(content[name] + bytes(-len(content[name]) % ALIGNMENT) for name in ARRAYS)
     return PREFIX.pack(MAGIC, FORMAT, len(ARRAYS), _sha256(body)) + body
 
