@@ -51,7 +51,7 @@ def token_slices(text: str) -> Iterator[list[str]]:
             break
         yield tokens(text[start : space.start()])
         start = space.start()
-    yield tokens(text[start:] if start else text)
+    yield tokens(text[start:])
 
 
 def token_spans(text: str) -> Iterator[tuple[str, int, int]]:

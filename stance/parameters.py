@@ -108,7 +108,7 @@ class Parameters:
         }
         for name in ("words", "subwords"):
             blob = contents.arrays[name].tobytes()
-            arrays[name] = tuple(blob.decode("utf-8").split("\n")) if blob else ()
+            arrays[name] = tuple(blob.decode().split("\n")) if blob else ()
         rule = DecisionRule(
             **{name: arrays.pop(name) for name in RULE_ARRAYS},
             fallback=settings["fallback"],
@@ -228,7 +228,7 @@ def quantise(weights: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int16], NDA
 
 def _packed(strings: Sequence[str]) -> NDArray[np.uint8]:
     """Give strings as the model file holds them: UTF-8, line feeds between."""
-    return np.frombuffer("\n".join(strings).encode("utf-8"), dtype=np.uint8)
+    return np.frombuffer("\n".join(strings).encode(), dtype=np.uint8)
 
 
 def _check_array(name: str, array: NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:

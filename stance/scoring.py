@@ -40,8 +40,8 @@ class Scorer:
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
         self._words = {word: row for row, word in enumerate(parameters.words)}
-        firsts, seconds = parameters.pairs.T.tolist() if len(parameters.pairs) else ((), ())
-        self._pairs = {pair: row for row, pair in enumerate(zip(firsts, seconds, strict=True), len(self._words))}
+        pairs = zip(*parameters.pairs.T.tolist(), strict=True)
+        self._pairs = {pair: row for row, pair in enumerate(pairs, len(self._words))}
         self._subwords = {subword: row for row, subword in enumerate(parameters.subwords)}
         # Rows of subword weights added up for each known word, filled when the word is first met.
         self._folded = np.zeros((len(self._words), len(parameters.labels)), dtype=np.int64)
@@ -72,7 +72,7 @@ class Scorer:
             n = n_known + sum(unknown.values())
             if n:
                 decisions[row] += self._decisions(words, pairs, unknown, n)
-                idf_sum = float(self._tally(words) @ parameters.idf[list(words)]) if words else 0.0
+                idf_sum = float(self._tally(words) @ parameters.idf[list(words)])
                 known[row] = n_known / n
                 mean_idf[row] = (idf_sum + (n - n_known) * parameters.unknown_idf) / n
                 n_tokens[row] = n
@@ -192,7 +192,7 @@ class Scorer:
 
     def _fold(self, rows: list[int]) -> NDArray[np.int64]:
         """Give the added-up subword weights of known words, remembering them."""
-        for row in np.array(rows, dtype=np.intp)[~self._is_folded[rows]].tolist():
+        for row in np.array(rows)[~self._is_folded[rows]].tolist():
             folded = self._token_row(self.parameters.words[row])
             if folded is not None:
                 self._folded[row] = folded
@@ -205,7 +205,7 @@ class Scorer:
         rows = Counter(self._subwords[gram] for gram in grams if gram in self._subwords)
         if not rows:
             return None
-        counts = np.array(list(rows.values()), dtype=np.int64)
+        counts = np.array(list(rows.values()))
         return counts @ self.parameters.subword_weights[list(rows)].astype(np.int64)
 
 

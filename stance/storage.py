@@ -188,7 +188,6 @@ def assemble(
         "card": _encoded(card),
     }
     body = LENGTHS.pack(*(len(content[name]) for name in ARRAYS))
-    body += bytes(-(PREFIX.size + len(body)) % ALIGNMENT)
     body += b"".join(content[name] + bytes(-len(content[name]) % ALIGNMENT) for name in ARRAYS)
     return PREFIX.pack(MAGIC, FORMAT, len(ARRAYS), _sha256(body)) + body
 
@@ -301,7 +300,7 @@ def _content(descriptor: int, is_trusted: bool) -> bytes | mmap.mmap:
         if is_trusted:
             return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
         file.seek(0)
-        return file.readall()
+        return file.read(status.st_size)
 
 
 def _places(header: bytes, size: int) -> list[slice]:

@@ -148,7 +148,7 @@ def _wrapped_paragraphs(text: str, block: list[Span], width: int) -> Iterator[Sp
 
 def _ends_sentence(text: str, line: Span) -> bool:
     """Say whether `line` ends with the mark of a sentence's end, closing quotes and brackets aside."""
-    return text[max(line[0], line[1] - 20) : line[1]].rstrip(CLOSING).endswith(SENTENCE_ENDS)
+    return text[line[0] : line[1]].rstrip(CLOSING).endswith(SENTENCE_ENDS)
 
 
 def _is_indented(text: str, line: Span) -> bool:

@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from stance.decision import DecisionRule
-from stance.pooling import pooled_tone, pooled_topics
 
-FOUR = ["cooperative", "tense", "mixed", "neutral"]
 RULE = DecisionRule(
     np.array([1.0, 2.0, 0.5]),
     np.array([0.0, -1.0, 1.0]),
@@ -46,13 +44,34 @@ def test_probabilities_follow_the_formulas() -> None:
         ([0.9, 0.8, 0.95], (2, 0)),
         ([0.1, 0.55, 0.2], (1,)),
         ([0.1, 0.2, 0.29], ()),
+        ([0.1, 0.2, 0.3], (2,)),
+        ([0.5, 0.6, 0.69], (1, 0)),
         ([0.8, 0.8, 0.0], (0, 1)),
         ([NAN, NAN, NAN], ()),
     ],
-    ids=["one", "ordered", "at most two", "fallback", "none", "tie", "no answer"],
+    ids=[
+        "one",
+        "ordered",
+        "at most two",
+        "fallback",
+        "none",
+        "just the fallback",
+        "just the thresholds",
+        "tie",
+        "no answer",
+    ],
 )
 def test_topics_by_threshold_fallback_and_limit(probabilities: list[float], expected: tuple[int, ...]) -> None:
     assert RULE.topics(np.array([[*probabilities, 0.5, 0.5]])) == [expected]
+
+
+def test_of_many_equal_topics_the_first_come_first() -> None:
+    n_topics = 100
+    none = np.zeros(0)
+    rule = DecisionRule(np.ones(n_topics), np.zeros(n_topics), np.eye(0), none, np.full(n_topics, 0.25), 2.0, n_topics)
+    values = np.tile([0.5, 0.75, 0.1, 0.5], n_topics // 4)
+    more, equal = (np.flatnonzero(values == value).tolist() for value in (0.75, 0.5))
+    assert rule.topics(values[np.newaxis]) == [(*more, *equal)]
 
 
 def test_a_rule_without_topics_gives_none() -> None:
@@ -63,36 +82,6 @@ def test_a_rule_without_topics_gives_none() -> None:
 def test_a_rule_without_tones_calibrates_topics_alone() -> None:
     rule = DecisionRule(np.ones(1), np.zeros(1), np.eye(0), np.zeros(0), np.full(1, 0.5), 2.0, 1)
     assert rule.probabilities(np.array([[0.0]])).tolist() == [[0.5]]
-
-
-@pytest.mark.parametrize(
-    ("shares", "expected"),
-    [([0.2, 0.5, 0.19], [1, 0]), ([0.1, 0.15, 0.0], [1]), ([0.0, 0.0, 0.0], []), ([0.3, 0.3, 0.4], [2, 0])],
-)
-def test_a_document_has_the_topics_of_a_fifth_of_it(shares: list[float], expected: list[int]) -> None:
-    assert pooled_topics(shares, shares, 2) == expected
-
-
-@pytest.mark.parametrize(
-    ("shares", "expected"),
-    [
-        ([0.2, 0.1, 0.0, 0.7], "cooperative"),
-        ([0.1, 0.2, 0.0, 0.7], "tense"),
-        ([0.2, 0.2, 0.0, 0.6], "mixed"),
-        ([0.0, 0.0, 0.2, 0.8], "mixed"),
-        ([0.1, 0.0, 0.1, 0.8], "cooperative"),
-        ([0.1, 0.1, 0.0, 0.8], "neutral"),
-    ],
-)
-def test_a_document_has_the_tones_of_a_fifth_of_it(shares: list[float], expected: str) -> None:
-    place = pooled_tone(FOUR, shares, shares)
-    assert place is not None
-    assert FOUR[place] == expected
-
-
-def test_other_tone_labels_go_by_the_greatest_share() -> None:
-    assert pooled_tone(["a", "b", "c"], [0.4, 0.4, 0.2], [0.1, 0.3, 0.6]) == 1
-    assert pooled_tone([], [], []) is None
 
 
 @given(
@@ -133,21 +122,3 @@ def test_topics_are_those_that_reach_their_threshold(probabilities: np.ndarray) 
 def test_no_texts_give_no_rows() -> None:
     assert RULE.probabilities(np.zeros((0, 5))).shape == (0, 5)
     assert RULE.topics(np.zeros((0, 5))) == []
-
-
-@pytest.mark.parametrize("n_paragraphs", range(1, 60))
-def test_a_fifth_in_equal_paragraphs_is_a_fifth_however_it_is_rounded(n_paragraphs: int) -> None:
-    share = 0.0
-    for _ in range(n_paragraphs):
-        share += 1 / (5 * n_paragraphs)
-    assert pooled_topics([share, 1 - share], [0.5, 0.9], 2) == [1, 0]
-    assert pooled_tone(FOUR, [share, 0.0, 0.0, 1 - share], [0.5, 0.0, 0.0, 0.5]) == FOUR.index("cooperative")
-
-
-def test_a_document_has_at_most_so_many_topics() -> None:
-    assert pooled_topics([0.5, 0.5], [0.6, 0.7], 1) == [1]
-    assert pooled_topics([0.5, 0.5], [0.6, 0.7], 0) == []
-
-
-def test_the_order_of_the_tones_does_not_matter() -> None:
-    assert pooled_tone(FOUR[::-1], [0.5, 0.0, 0.0, 0.5], [0.5, 0.0, 0.0, 0.5]) == 3

@@ -74,6 +74,29 @@ def test_taken_rows_are_the_rows_of_the_table(rows: list[tuple[Any, ...]], data:
         expected.groups,
     )
     assert taken.places == [(None, place) for place in places]
+    assert taken.columns == {"text": "text", "topics": "topics", "tone": "tone", "group": "group"}
+
+
+def test_equal_texts_are_ordered_by_their_topics_then_tone_then_group() -> None:
+    rows = [
+        ("b", "a|b", "", ""),
+        ("b", "a", "x", "z"),
+        ("b", "a", "x", "y"),
+        ("b", "a", "x", ""),
+        ("b", "a", "A", ""),
+        ("b", "a", "", "z"),
+        ("b", "", "x", ""),
+        ("a", "c", "x", "z"),
+    ]
+    ordered = labelled_of(rows).ordered()
+    assert ordered.places == [(None, place) for place in range(7, -1, -1)]
+    assert ordered.tones == ["x", "x", None, "A", "x", "x", "x", None]
+
+
+@pytest.mark.parametrize("absent", ["topics", "tone", "group"])
+def test_equal_texts_are_ordered_by_the_columns_that_there_are(absent: str) -> None:
+    rows = pd.DataFrame({"text": ["b"] * 2, "topics": ["z", "y"], "tone": ["z", "y"], "group": ["z", "y"]})
+    assert Labelled.read(rows.drop(columns=absent)).ordered().places == [(None, 1), (None, 0)]
 
 
 def test_columns_that_are_absent_stay_absent() -> None:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import warnings
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -410,7 +410,7 @@ def test_a_random_state_that_is_no_whole_number_is_refused(random_state: Any) ->
 
 
 @given(
-    groups=st.lists(st.sampled_from(["", *"abcdefghijklmnop"]), min_size=1, max_size=60),
+    groups=st.lists(st.sampled_from(["", *"abcdefghijklmnop"]), min_size=20, max_size=60),
     random_state=st.integers(0, 2**32),
 )
 @settings(deadline=None, max_examples=60)
@@ -430,6 +430,12 @@ def test_folds_divide_the_rows_and_keep_documents_together(groups: list[str], ra
         assert not held_out & {documents[row] for row in train}
         sizes.append(len(held_out))
     assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize(("n_documents", "n_folds"), [(1, 0), (9, 0), (10, 5), (11, 5)])
+def test_there_are_folds_from_ten_documents_on(n_documents: int, n_folds: int) -> None:
+    grouped = replace(PLAIN, groups=[f"g{number % n_documents}" for number in range(len(PLAIN))])
+    assert len(folds_of(grouped, 0)) == n_folds
 
 
 def test_folds_depend_on_the_random_state_alone() -> None:

@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 import stance
 from stance.decision import DecisionRule
 from stance.parameters import Parameters, quantise
+from stance.storage import LARGEST, check_settings
 
 RULE = DecisionRule(np.ones(1), np.zeros(1), np.eye(2), np.zeros(2), np.full(1, 0.5), 0.3, 2)
 SOUND = Parameters(
@@ -60,6 +61,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"pairs": np.array([[0, 2]], np.uint32)}, "a pair names a word that is not there"),
     ({"pairs": np.array([[1, 0], [0, 1]], np.uint32)}, "the pairs are not sorted, each once"),
     ({"pairs": np.array([[0, 1], [0, 1]], np.uint32)}, "the pairs are not sorted, each once"),
+    ({"pairs": np.array([[0, 0], [1, 1], [1, 0]], np.uint32)}, "the pairs are not sorted, each once"),
     ({"pairs": np.array([[0, 1]])}, "pairs must be uint32 of shape (n, 2), but is int64 of shape (1, 2)"),
     ({"pairs": np.zeros(2, np.uint32)}, "pairs must be uint32 of shape (n, 2), but is uint32 of shape (2,)"),
     ({"pairs": np.zeros((1, 3), np.uint32)}, "pairs must be uint32 of shape (n, 2), but is uint32 of shape (1, 3)"),
@@ -114,6 +116,11 @@ def test_sound_parameters_pass() -> None:
     assert SOUND.labels == ("oil", "yes", "no")
 
 
+def test_terms_are_the_words_then_the_pairs() -> None:
+    some = replace(SOUND, pairs=np.array([[0, 1], [1, 0]], np.uint32))
+    assert [some.term(row) for row in range(4)] == ["army", "fired", "army fired", "fired army"]
+
+
 def test_a_vocabulary_may_lack_pairs_subwords_or_all() -> None:
     bare: dict[str, Any] = {
         "pairs": np.zeros((0, 2), np.uint32),
@@ -128,9 +135,44 @@ def test_a_vocabulary_may_lack_pairs_subwords_or_all() -> None:
     assert complaint(replace(SOUND, words=())) == "a pair names a word that is not there"
 
 
-@pytest.mark.parametrize(("changes", "message"), WRONG, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("changes", "message"), WRONG, ids=lambda value: " ".join(value) if isinstance(value, dict) else ""
+)
 def test_what_does_not_fit_is_refused_with_the_reason(changes: dict[str, Any], message: str) -> None:
     assert complaint(replace(SOUND, **changes)) == message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"subword_lengths": (1, 64)},
+        {"subword_lengths": (4, 4)},
+        {"unknown_idf": 1e-9},
+        {"max_mean_idf": 1e-9},
+        {"min_known": 0.0},
+        {"min_known": 1.0},
+        {"rule": replace(RULE, fallback=0.0)},
+        {"rule": replace(RULE, max_topics=0)},
+        {"rule": replace(RULE, thresholds=np.zeros(1))},
+        {"pairs": np.array([[1, 1]], np.uint32)},
+        {
+            "pairs": np.array([[0, 0], [0, 1], [1, 0]], np.uint32),
+            "idf": np.ones(5),
+            "weights": np.ones((5, 3), np.int16),
+        },
+    ],
+    ids=lambda changes: " ".join(changes),
+)
+def test_what_just_fits_is_taken(changes: dict[str, Any]) -> None:
+    replace(SOUND, **changes).check()
+
+
+def test_one_label_is_enough_and_a_hundred_thousand_are_not_too_many() -> None:
+    check_settings(("oil",), (), SOUND.settings)
+    check_settings((), ("yes",), SOUND.settings)
+    check_settings(many_labels(99_999), ("yes",), SOUND.settings)
+    with pytest.raises(ValueError, match=r"^expected 1 to 100000 labels, but got 100001$"):
+        check_settings(many_labels(100_000), ("yes",), SOUND.settings)
 
 
 @pytest.mark.parametrize("name", FLOATS + RULE_FLOATS)
@@ -189,6 +231,13 @@ def test_quantising_is_within_half_a_unit(weights: np.ndarray) -> None:
     assert (unit.dtype, unit.shape) == (np.float64, weights.shape[1:])
     assert (unit > 0).all()
     assert (np.abs(integers * unit - weights) <= unit * (0.5 + 1e-9)).all()
+
+
+def test_a_column_of_next_to_nothing_is_quantised_to_nothing() -> None:
+    integers, unit = quantise(np.array([[0.0, 1 / LARGEST, 1.5e-60, -2.5e-60], [0.0, -1 / LARGEST, 0.0, 0.0]]))
+    assert integers.tolist() == [[0, 0, 32767, -32767], [0, 0, 0, 0]]
+    assert unit.tolist() == [1.0, 1.0, 1.5e-60 / 32767, 2.5e-60 / 32767]
+    assert quantise(np.zeros((0, 2), np.float32))[1].tolist() == [1.0, 1.0]
 
 
 @given(weights=arrays(np.float64, (4, 3), elements=st.floats(-1e6, 1e6)))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -9,12 +9,14 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from hostile import small
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import stance
-from stance import features
+from stance import features, scoring
 from stance.compiled import CompiledScorer
+from stance.decision import DecisionRule
 from stance.features import subwords, tokens
 from stance.parameters import Parameters
 from stance.scoring import Scorer
@@ -101,6 +103,74 @@ def test_known_and_mean_idf_are_over_all_tokens(tiny_model: stance.Model) -> Non
     assert scores.mean_idf[0] == pytest.approx((2 * the + parameters.unknown_idf) / 3)
     assert scores.mean_idf[1:].tolist() == [parameters.unknown_idf] * 2
     assert scores.n_tokens.tolist() == [3, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "reason"),
+    [
+        ("", {}, "empty"),
+        (" \n\u3000", {}, "empty"),
+        ("a !", {}, "no words"),
+        ("qqzzvv", {"min_known": 0.0}, "too little known text"),
+        ("peace qqzzvv", {"min_known": 0.5}, None),
+        ("peace qqzzvv qqzzvv", {"min_known": 0.5}, "too little known text"),
+        ("peace qqzzvv qqzzvv", {"min_known": 0.0}, None),
+        ("peace talks", {"max_mean_idf": 1.75}, None),
+        ("peace talks", {"max_mean_idf": 1.5}, "unfamiliar language"),
+        ("peace qqzzvv", {"max_mean_idf": 2.75}, None),
+        ("peace talks talks qqzzvv", {"max_mean_idf": 2.25}, "unfamiliar language"),
+    ],
+)
+def test_there_is_an_answer_where_there_is_ground_for_one(
+    text: str, changes: dict[str, float], reason: str | None, make_scorer: MakeScorer
+) -> None:
+    scorer = make_scorer(small(**{"max_mean_idf": 4.0, **changes}))
+    answer = scorer.classify(text)
+    assert answer.abstained == reason
+    assert (answer.tone is None) == (reason is not None)
+    assert np.isnan(np.asarray(scorer.score([text]).probabilities)).all() == (reason is not None)
+
+
+def test_where_there_is_no_answer_the_places_of_labels_are_minus_one(make_scorer: MakeScorer) -> None:
+    answers = make_scorer(small()).score(["", "peace talks", "!"])
+    assert [list(answers.topics[:2]), list(answers.topics[4:])] == [[-1, -1]] * 2
+    assert (answers.tones[0], answers.tones[1] >= 0, answers.tones[2]) == (-1, True, -1)
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "fallback", "max_topics", "topics"),
+    [
+        ([0.5, 0.5], 2.0, 2, ("trade", "Ж")),
+        ([0.5, 0.5], 2.0, 1, ("trade",)),
+        ([0.5, 0.5], 0.0, 0, ()),
+        ([0.6, 0.5], 0.5, 2, ("Ж",)),
+        ([0.6, 0.6], 0.5, 2, ("trade",)),
+        ([0.6, 0.6], 0.51, 2, ()),
+    ],
+)
+def test_what_just_reaches_a_bound_is_given_and_of_equals_the_first(
+    thresholds: list[float], fallback: float, max_topics: int, topics: tuple[str, ...], make_scorer: MakeScorer
+) -> None:
+    """Without slopes and offsets all topics have the probability 0.5, and so have both tones."""
+    zero = np.zeros(2)
+    rule = DecisionRule(zero, zero, np.zeros((2, 2)), zero, np.array(thresholds), fallback, max_topics)
+    answer = make_scorer(small(rule=rule)).classify("peace talks")
+    assert (answer.topics, answer.tone, answer.probabilities) == (topics, "yes", {"trade": 0.5, "Ж": 0.5})
+
+
+def test_columns_have_the_types_that_are_promised(make_scorer: MakeScorer) -> None:
+    answers = make_scorer(small()).score(["peace talks", "", "мир"])
+    types = {name: np.asarray(getattr(answers, name)).dtype for name in answers.__match_args__[1:]}
+    assert types == {
+        "decisions": np.float64,
+        "probabilities": np.float64,
+        "topics": np.int32,
+        "tones": np.int32,
+        "reasons": np.uint8,
+        "known": np.float64,
+        "mean_idf": np.float64,
+        "n_tokens": np.int64,
+    }
 
 
 def test_threads_give_the_answers_of_one(
@@ -218,6 +288,20 @@ def test_one_word_scores_with_its_own_subwords_first_and_later(tiny_model: stanc
         first, later = (decisions(scorer, [word])[0] for _ in range(2))
         np.testing.assert_allclose(first, expected, atol=1e-12)
         assert (first == later).all()
+
+
+def test_subwords_of_a_known_word_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up: list[str] = []
+
+    def watched(token: str, *lengths: int) -> Iterator[str]:
+        looked_up.append(token)
+        return subwords(token, *lengths)
+
+    monkeypatch.setattr(scoring, "subwords", watched)
+    scorer = Scorer(small())
+    for text in ("peace talks", "", "talks qqzzvv", "peace"):
+        scorer.score([text])
+    assert looked_up == ["peace", "talks", "qqzzvv"]
 
 
 def test_long_texts_score_the_same_in_slices(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import pickle
 import sys
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import stance
-from stance import compiled
+from stance import compiled, storage
 from stance.decision import DecisionRule
 from stance.errors import ModelFileError
 from stance.parameters import Parameters, to_bytes
@@ -138,6 +139,8 @@ SETTINGS_CHANGES: list[tuple[dict[str, float], str]] = [
     ({"shortest_subword": 6}, "subword lengths must be 1 to 64, but are 6 and 5"),
     ({"shortest_subword": 0}, "subword lengths must be 1 to 64, but are 0 and 5"),
     ({"longest_subword": 65}, "subword lengths must be 1 to 64, but are 3 and 65"),
+    ({"max_mean_idf": 1e308}, "max_mean_idf must be a number, but is 1e+308"),
+    ({"max_topics": -1e308}, "max_topics must be a number, but is -1e+308"),
     ({"longest_subword": 1e300}, f"subword lengths must be 1 to 64, but are 3 and {int(1e300)}"),
 ]
 
@@ -156,6 +159,8 @@ ARRAY_CHANGES: list[tuple[dict[str, bytes], str]] = [
      "invalid start byte"),
     ({"topics": b"a\n\xed\xa0\x80"}, "topics is not UTF-8: 'utf-8' codec can't decode byte 0xed in position 2: "
      "invalid continuation byte"),
+    ({"tones": b"yes\n\xff"}, "tones is not UTF-8: 'utf-8' codec can't decode byte 0xff in position 4: "
+     "invalid start byte"),
     ({"topics": b"", "tones": b""}, "expected 1 to 100000 labels, but got 0"),
     ({"topics": b"a"}, "weights must hold 12 numbers, but holds 16"),
     ({"settings": bytes(48)}, "settings must hold 7 numbers, but holds 6"),
@@ -187,6 +192,40 @@ ARRAY_CHANGES: list[tuple[dict[str, bytes], str]] = [
 @pytest.mark.parametrize(("changes", "expected"), ARRAY_CHANGES)
 def test_arrays_that_do_not_fit_are_refused(changes: dict[str, bytes], expected: str) -> None:
     assert reason(signed({**parts(to_bytes(small())), **changes})) == expected
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "message"),
+    [
+        ("MAX_BYTES", len(to_bytes(small())), "expected at most {} bytes, but it has 1344"),
+        ("MAX_CARD", len('{"note":"XXL"}'), "the card cannot be read: it is longer than {} bytes"),
+        ("MAX_VALUES", 1, "the card cannot be read: it holds more than {} values"),
+        ("MAX_LABELS", 4, "expected 1 to {} labels, but got 4"),
+    ],
+)
+def test_as_much_as_is_allowed_is_read(limit: str, most: int, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = to_bytes(small(card={"note": "XXL"}))
+    monkeypatch.setattr(storage, limit, most)
+    assert parse(data).card == {"note": "XXL"}
+    monkeypatch.setattr(storage, limit, most - 1)
+    assert reason(data) == message.format(most - 1)
+
+
+@given(data=st.text("aé€𝒜", max_size=9).map(str.encode) | st.binary(max_size=9) | st.just("€é".encode()[:-1]))
+@settings(deadline=None)
+def test_pieces_are_utf_8_where_the_whole_is(data: bytes) -> None:
+    complaint = None
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        complaint = f"words is not UTF-8: {error.reason} at byte {error.start}"
+    file = signed({**parts(to_bytes(small())), "words": data})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storage, "PIECE", 4)
+        if complaint is None:
+            assert parse(file).arrays["words"] == data
+        else:
+            assert reason(file) == complaint
 
 
 def test_a_card_that_is_nested_too_deeply_is_refused() -> None:
@@ -236,6 +275,14 @@ WRONG_PARAMETERS: list[tuple[dict[str, Any], str]] = [
         "the pairs are not sorted, each once",
     ),
     (
+        {
+            "pairs": np.array([[0, 1], [0, 1]], dtype=np.uint32),
+            "idf": np.ones(5),
+            "weights": np.zeros((5, 4), dtype=np.int16),
+        },
+        "the pairs are not sorted, each once",
+    ),
+    (
         {"rule": DecisionRule(np.ones(2), np.zeros(2), np.eye(2), np.zeros(2), np.array([0.5, -0.1]), 0.25, 2)},
         "thresholds holds a number below 0",
     ),
@@ -275,9 +322,39 @@ def test_words_that_are_more_or_fewer_than_their_weights_are_refused(words: byte
     )
 
 
-def test_a_file_is_read_from_disk(tmp_path: Path) -> None:
+def test_a_file_is_read_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.stance").write_bytes(to_bytes(small()))
     assert to_bytes(Parameters.of(read(tmp_path / "a.stance"))) == to_bytes(small())
+    monkeypatch.chdir(tmp_path)
+    assert read("a.stance").path == str(tmp_path / "a.stance")
+
+
+def test_a_file_is_opened_with_what_the_platform_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.stance").write_bytes(to_bytes(small()))
+    asked: list[int] = []
+    opened = os.open
+    monkeypatch.setattr(os, "open", lambda path, flags: asked.append(flags) or opened(path, os.O_RDONLY))
+    monkeypatch.delattr(os, "O_NONBLOCK", raising=False)
+    monkeypatch.setattr(os, "O_BINARY", 1 << 40, raising=False)
+    read(tmp_path / "a.stance")
+    monkeypatch.setattr(os, "O_NONBLOCK", 1 << 41, raising=False)
+    monkeypatch.delattr(os, "O_BINARY")
+    read(tmp_path / "a.stance")
+    assert asked == [os.O_RDONLY | 1 << 40, os.O_RDONLY | 1 << 41]
+
+
+def test_only_a_trusted_file_is_not_hashed_and_is_mapped(tmp_path: Path) -> None:
+    path = tmp_path / "a.stance"
+    path.write_bytes(to_bytes(small(card={"note": "one"})).replace(b"one", b"two"))
+    with pytest.raises(ModelFileError) as caught:
+        read(path)
+    assert str(caught.value) == (
+        f"{path}: not a usable model file: its SHA-256 does not fit its content: the file is damaged"
+    )
+    contents = read(path, is_trusted=True)
+    assert (contents.card, type(contents.data)) == ({"note": "two"}, mmap.mmap)
+    path.write_bytes(to_bytes(small()))
+    assert type(read(path).data) is bytes
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
@@ -291,7 +368,33 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(ModelFileError) as caught:
             read(tmp_path / name)
-        assert caught.value.reason == expected
+        assert str(caught.value) == f"{tmp_path / name}: not a usable model file: {expected}"
+
+
+def test_what_is_added_to_a_file_while_it_is_read_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.stance").write_bytes(to_bytes(small()))
+    fstat = os.fstat
+
+    def growing(descriptor: int) -> os.stat_result:
+        status = fstat(descriptor)
+        with (tmp_path / "a.stance").open("ab") as file:
+            file.write(bytes(64))
+        return status
+
+    monkeypatch.setattr(os, "fstat", growing)
+    assert read(tmp_path / "a.stance").data == to_bytes(small())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_files_that_do_not_hold_what_their_size_says_are_refused() -> None:
+    for path, expected in (
+        ("/proc/self/mem", "it cannot be read: Input/output error"),
+        ("/proc/sys/kernel/ostype", "expected at least 48 bytes, but it has 6"),
+        ("/proc/self/status", "expected at least 48 bytes, but it has 0"),
+    ):
+        with pytest.raises(ModelFileError) as caught:
+            read(path)
+        assert str(caught.value) == f"{path}: not a usable model file: {expected}"
 
 
 @given(weights=st.lists(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=3), min_size=1, max_size=8))
@@ -369,6 +472,12 @@ def test_a_machine_of_the_other_byte_order_turns_numbers_round(monkeypatch: pyte
     assert all(array.readonly for array in contents.arrays.values())
 
 
+def test_a_card_is_written_alike_whatever_the_order_of_its_keys() -> None:
+    one, other = {"b": {"y": 1, "x": "ü"}, "a": []}, {"a": [], "b": {"x": "ü", "y": 1}}
+    assert to_bytes(small(card=one)) == to_bytes(small(card=other))
+    assert parts(to_bytes(small(card=one)))["card"] == '{"a":[],"b":{"x":"ü","y":1}}'.encode()
+
+
 def test_numbers_of_any_byte_order_are_written_alike() -> None:
     names = ("pairs", "idf", "weights", "weight_scale", "subword_weights", "subword_scale", "intercept")
     turned = {name: (array := getattr(small(), name)).astype(array.dtype.newbyteorder(">")) for name in names}
@@ -392,6 +501,8 @@ def test_a_trusted_file_is_read_without_its_hash_and_its_card() -> None:
     arrays = parts(to_bytes(small()))
     data = signed({**arrays, "card": b"no JSON"})
     data = data[:16] + bytes(32) + data[48:]
+    with pytest.raises(ModelFileError, match=r"^not a usable model file: the card cannot be read: Expecting value"):
+        parse(signed({**arrays, "card": b"no JSON"}))
     contents = parse(data, "x.stance", is_trusted=True)
     assert contents.topics == ("trade", "Ж")
     with pytest.raises(

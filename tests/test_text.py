@@ -98,6 +98,66 @@ def test_a_list_of_headlines_is_not_taken_for_wrapped_copy() -> None:
     assert paragraphs_of("\n".join(lines)) == lines
 
 
+@pytest.mark.parametrize("indent", ["", " ", "   ", "\t", "\u3000", "\u00a0 "])
+@pytest.mark.parametrize(("columns", "is_full"), [(34, False), (35, True)])
+def test_a_line_is_full_where_the_next_word_would_not_have_fitted(indent: str, columns: int, is_full: bool) -> None:
+    widest = "x" * 40
+    first = "a" * (columns - len(indent.expandtabs()))
+    inner = [f"{first}\n{indent}words after"] if is_full else [first, "words after"]
+    assert paragraphs_of(f"{widest}\n\n{indent}{first}\n{indent}words after") == [widest, *inner]
+
+
+@pytest.mark.parametrize(("width", "is_wrapped"), [(131, True), (132, True), (133, False)])
+def test_only_lines_of_up_to_132_columns_are_taken_for_wrapped(width: int, is_wrapped: bool) -> None:
+    lines = ["a" * width, "b" * width, "c" * 20]
+    assert paragraphs_of("\n".join(lines)) == (["\n".join(lines)] if is_wrapped else lines)
+
+
+@pytest.mark.parametrize(("n_full", "is_wrapped"), [(2, False), (3, True)])
+def test_three_full_lines_of_five_make_wrapped_copy(n_full: int, is_wrapped: bool) -> None:
+    lines = ["a word " * (6 if number < n_full else 4) + "at" for number in range(5)] + ["the end"]
+    assert paragraphs_of("\n".join(lines)) == (["\n".join(lines)] if is_wrapped else lines)
+
+
+def test_full_lines_that_each_end_a_sentence_stay_apart() -> None:
+    lines = [f"{'x' * 39}.", f"{'y' * 38}.”", f"{'z' * 38}?)", "and more"]
+    assert paragraphs_of("\n".join(lines)) == lines
+    lines[1] = "y" * 40
+    assert paragraphs_of("\n".join(lines)) == ["\n".join(lines)]
+
+
+@pytest.mark.parametrize("end", [*".!?…。！？", *(f".{mark}" for mark in "'\"’”»)]"), "?”)", f".{'”' * 30}"])
+def test_a_line_with_room_that_ends_a_sentence_ends_a_wrapped_paragraph(end: str) -> None:
+    full = "a word " * 8 + "at"
+    lines = [full, f"short{end}", full, full, "the end"]
+    assert paragraphs_of("\n".join(lines)) == ["\n".join(lines[:2]), "\n".join(lines[2:])]
+    lines[1] = f"short{end} more"
+    assert paragraphs_of("\n".join(lines)) == ["\n".join(lines)]
+
+
+@pytest.mark.parametrize("indent", [" ", "  ", "\t", "\u3000"])
+@pytest.mark.parametrize("after", ["", " ", "\n "])
+def test_white_space_at_the_end_of_the_text_does_not_indent_its_first_line(indent: str, after: str) -> None:
+    lines = ["x" * 60, "y" * 60, "the last line"]
+    copy = f"\n{indent}".join(lines)
+    assert paragraphs_of(f"{indent}{copy}{after}") == [copy]
+    assert paragraphs_of(f"{copy}{after}") == [lines[0], copy.removeprefix(f"{lines[0]}\n{indent}")]
+
+
+@pytest.mark.parametrize(("n_lines", "is_widest"), [(9, True), (10, False), (11, True), (20, False)])
+def test_the_width_is_what_nine_lines_in_ten_do_not_exceed(n_lines: int, is_widest: bool) -> None:
+    first, second = "a" * 60, "words after"
+    others = ["x" * 40] * (n_lines - 2 - (n_lines + 9) // 10) + ["x" * 70] * ((n_lines + 9) // 10)
+    inner = [first, second] if is_widest else [f"{first}\n{second}"]
+    assert paragraphs_of("\n\n".join([*others, f"{first}\n{second}"])) == [*others, *inner]
+
+
+def test_blank_lines_do_not_count_however_many() -> None:
+    words = ["x" * length for length in (40, 40, 40, 40, 40, 40, 70, 70)]
+    for blank in ("\n" * 2, "\n" * 5):
+        assert paragraphs_of(blank.join([*words, f"{'a' * 60}\nwords after"])) == [*words, "a" * 60, "words after"]
+
+
 @pytest.mark.parametrize("text", ["", " ", "\n\n", "\r\n \t"])
 def test_blank_text_has_no_paragraph(text: str) -> None:
     assert paragraph_spans(text) == []
@@ -232,6 +292,7 @@ def test_texts_are_read_once_from_any_iterable() -> None:
     assert check_texts(pd.Series(["a", "b"], index=[5, 5])) == ["a", "b"]
     assert check_texts(()) == []
     assert check_text("\ud800") == "\ud800"
+    assert check_texts(["a", type("Text", (str,), {})("b")]) == ["a", "b"]
 
 
 def test_a_frame_is_not_taken_for_its_column_names() -> None:
