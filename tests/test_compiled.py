@@ -97,7 +97,7 @@ def test_huge_texts_score_the_same(tiny_model: stance.Model, text: str) -> None:
 
 
 @needs_kernel
-@pytest.mark.parametrize("lengths", [(1, 1), (1, 4), (2, 9), (5, 5), (7, 64)])
+@pytest.mark.parametrize("lengths", [(1, 1), (1, 4), (2, 9), (4, 7), (5, 5), (7, 64)])
 def test_subwords_of_any_length_score_the_same(tiny_model: stance.Model, lengths: tuple[int, int]) -> None:
     from dataclasses import replace
 
@@ -133,7 +133,7 @@ def test_words_whose_subwords_add_up_to_more_than_a_chunk_can_hold_score_the_sam
 
 
 @needs_kernel
-@pytest.mark.parametrize("n_topics", [1, 4, 7, 12, 20, 24, 25, 60])
+@pytest.mark.parametrize("n_topics", [1, 4, 7, 8, 9, 12, 17, 20, 24, 25, 60])
 def test_any_number_of_labels_scores_the_same(n_topics: int) -> None:
     generator = np.random.default_rng(n_topics)
     words = [f"word{number}" for number in range(60)]

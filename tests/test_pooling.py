@@ -79,6 +79,16 @@ def test_a_document_has_the_most_probable_of_its_topics_where_it_may_have_one() 
     assert pooled(both, 2).topics == ("war", "trade")
 
 
+def test_a_model_without_tones_or_topics_gives_the_others() -> None:
+    rest = bytes(1), array("d", [0.5]), array("d", [1.0]), array("q", [4])
+    values = array("d", [0.75, 0.25])
+    answer = pooled(Answers((TOPICS, ()), values, values, array("i", [0, -1]), array("i", [-1]), *rest), 4)
+    assert (answer.topics, answer.probabilities) == (("trade",), {"trade": 0.75, "war": 0.25})
+    assert (answer.tone, answer.tones, math.isnan(answer.tone_score)) == (None, {}, True)
+    answer = pooled(Answers(((), ("да", "нет")), values, values, array("i"), array("i", [0]), *rest), 4)
+    assert (answer.topics, answer.probabilities, answer.tone, answer.tones) == ((), {}, "да", {"да": 0.75, "нет": 0.25})
+
+
 @pytest.mark.parametrize(
     ("rows", "reason", "known"),
     [

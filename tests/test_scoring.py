@@ -131,6 +131,12 @@ def test_there_is_an_answer_where_there_is_ground_for_one(
     assert np.isnan(np.asarray(scorer.score([text]).probabilities)).all() == (reason is not None)
 
 
+def test_where_there_is_no_answer_the_places_of_labels_are_minus_one(make_scorer: MakeScorer) -> None:
+    answers = make_scorer(small()).score(["", "peace talks", "!"])
+    assert [list(answers.topics[:2]), list(answers.topics[4:])] == [[-1, -1]] * 2
+    assert (answers.tones[0], answers.tones[1] >= 0, answers.tones[2]) == (-1, True, -1)
+
+
 @pytest.mark.parametrize(
     ("thresholds", "fallback", "max_topics", "topics"),
     [

@@ -262,6 +262,14 @@ WRONG_PARAMETERS: list[tuple[dict[str, Any], str]] = [
         "the pairs are not sorted, each once",
     ),
     (
+        {
+            "pairs": np.array([[0, 1], [0, 1]], dtype=np.uint32),
+            "idf": np.ones(5),
+            "weights": np.zeros((5, 4), dtype=np.int16),
+        },
+        "the pairs are not sorted, each once",
+    ),
+    (
         {"rule": DecisionRule(np.ones(2), np.zeros(2), np.eye(2), np.zeros(2), np.array([0.5, -0.1]), 0.25, 2)},
         "thresholds holds a number below 0",
     ),
@@ -313,7 +321,7 @@ def test_a_file_is_opened_with_what_the_platform_has(tmp_path: Path, monkeypatch
     asked: list[int] = []
     opened = os.open
     monkeypatch.setattr(os, "open", lambda path, flags: asked.append(flags) or opened(path, os.O_RDONLY))
-    monkeypatch.delattr(os, "O_NONBLOCK")
+    monkeypatch.delattr(os, "O_NONBLOCK", raising=False)
     monkeypatch.setattr(os, "O_BINARY", 1 << 40, raising=False)
     read(tmp_path / "a.stance")
     monkeypatch.setattr(os, "O_NONBLOCK", 1 << 41, raising=False)

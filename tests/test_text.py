@@ -292,6 +292,7 @@ def test_texts_are_read_once_from_any_iterable() -> None:
     assert check_texts(pd.Series(["a", "b"], index=[5, 5])) == ["a", "b"]
     assert check_texts(()) == []
     assert check_text("\ud800") == "\ud800"
+    assert check_texts(["a", type("Text", (str,), {})("b")]) == ["a", "b"]
 
 
 def test_a_frame_is_not_taken_for_its_column_names() -> None:
