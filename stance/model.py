@@ -112,7 +112,7 @@ class Model(Fixed):
     @property
     def path(self) -> str | None:
         """The file that the model was loaded from; None where it was trained or came from another process."""
-        return None if self._contents.path is None else str(self._contents.path)
+        return self._contents.origin
 
     @property
     def n_bytes(self) -> int:
@@ -365,6 +365,4 @@ def _parameters_of(contents: Contents) -> Parameters:
 
 
 def _from_bytes(data: bytes) -> Model:
-    contents = parse(data, "<pickled model>")
-    contents.path = None
-    return Model(contents)
+    return Model(parse(data, "<pickled model>"))

@@ -102,7 +102,9 @@ class Contents:
     data : bytes or mmap
         The whole file.
     path : str, Path or None
-        Where it came from, for error messages; None for memory.
+        What it is called in error messages; None for no name.
+    origin : str or None
+        The absolute path of the file that it was read from.
     n_words, n_pairs, n_subwords : int
         The sizes of the vocabulary.
     """
@@ -111,6 +113,7 @@ class Contents:
         self.arrays = arrays
         self.data = data
         self.path = path
+        self.origin: str | None = None
         self.topics, self.tones = _names(arrays["topics"], "topics"), _names(arrays["tones"], "tones")
         self.labels = self.topics + self.tones
         self.settings = _settings(arrays["settings"])
@@ -200,7 +203,7 @@ def parse(data: bytes | mmap.mmap, path: str | Path | None = None, *, is_trusted
     data : bytes or mmap
         The whole file.
     path : str or Path, optional
-        Where it came from, for error messages.
+        What it is called in error messages.
     is_trusted : bool
         Whether to go without the SHA-256, which takes more time than all the rest, and without the card: for the model
         that comes with the package, whose code is not hashed at every import either.
@@ -253,7 +256,7 @@ def read(path: str | Path, *, is_trusted: bool = False) -> Contents:
     finally:
         os.close(descriptor)
     contents = parse(data, path, is_trusted=is_trusted)
-    contents.path = os.path.abspath(path)
+    contents.origin = os.path.abspath(path)
     return contents
 
 

@@ -326,7 +326,7 @@ def test_a_file_is_read_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "a.stance").write_bytes(to_bytes(small()))
     assert to_bytes(Parameters.of(read(tmp_path / "a.stance"))) == to_bytes(small())
     monkeypatch.chdir(tmp_path)
-    assert read("a.stance").path == str(tmp_path / "a.stance")
+    assert read("a.stance").origin == str(tmp_path / "a.stance")
 
 
 def test_a_file_is_opened_with_what_the_platform_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
