@@ -111,7 +111,10 @@ def strays(folder: Path) -> list[str]:
 def ended_at_random(
     work: Callable[[], int | None], target: Path, number: signal.Signals, rounds: int
 ) -> tuple[int, int]:
-    """End the work after random parts of its usual time; give how many rounds left the old file, and the new one."""
+    """End the work after random parts of its usual time; give how many rounds left the old file, and the new one.
+
+    What is usual follows the machine, which may be busy: it is more after a round that left the old file, and else less.
+    """
     times = []
     target.write_bytes(OLD)
     for _ in range(4):
@@ -130,7 +133,9 @@ def ended_at_random(
         time.sleep(generator.uniform(0, 1.5) * usual)
         os.kill(child, number)
         code = ended(child)
-        found[target.read_bytes()] += 1  # nothing else
+        content = target.read_bytes()
+        found[content] += 1  # nothing else
+        usual *= 1.1 if content == OLD else 1 / 1.1
         if number == signal.SIGKILL:
             assert len(strays(target.parent)) <= 1
         elif code not in (BEFORE, -signal.SIGINT):
