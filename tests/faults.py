@@ -113,7 +113,7 @@ def ended_at_random(
 ) -> tuple[int, int]:
     """End the work after random parts of its usual time; give how many rounds left the old file, and the new one.
 
-    What is usual follows the machine, which may be busy: it is more after a round that left the old file, and else less.
+    What is usual follows the machine, which may be busy: it is more after a round that left the old file, else less.
     """
     times = []
     target.write_bytes(OLD)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -24,7 +23,7 @@ import pytest
 from conftest import FIXTURES
 
 import stance
-from stance import cli, compiled, corpus, storage
+from stance import cli, compiled, corpus
 from stance.parallel import _result, in_order, n_cores
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals, limits and mounts of Linux")
@@ -400,30 +399,6 @@ def test_where_memory_is_limited_a_command_does_its_work_or_says_so_in_a_line(
         assert os.listdir(tmp_path) == ["in.csv"]
         codes.append(done.returncode)
     assert (codes[0], codes[-1]) == (2, 0)
-
-
-@pytest.mark.parametrize(
-    ("failure", "kind", "told"),
-    [
-        (MemoryError(), MemoryError, "there is no room for the model"),
-        (OSError(errno.ENOMEM, "Cannot allocate memory"), MemoryError, "there is no room for the model"),
-        (
-            OSError(errno.EIO, "Input/output error"),
-            stance.ModelFileError,
-            "not a usable model file: it cannot be read: Input/output error",
-        ),
-    ],
-)
-def test_a_model_that_cannot_be_read_is_told(
-    monkeypatch: pytest.MonkeyPatch, failure: Exception, kind: type[Exception], told: str
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise failure
-
-    monkeypatch.setattr(storage.mmap, "mmap", refuse)
-    with pytest.raises(kind) as caught:
-        storage.read(MODEL, is_trusted=True)
-    assert str(caught.value) == f"{MODEL}: {told}"
 
 
 def test_a_model_that_does_not_fit_into_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

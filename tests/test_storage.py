@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import mmap
 import os
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hostile import parts, signed, small, with_settings
+from hostile import FOLDER, parts, signed, small, with_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -327,6 +328,7 @@ def test_a_file_is_read_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert to_bytes(Parameters.of(read(tmp_path / "a.stance"))) == to_bytes(small())
     monkeypatch.chdir(tmp_path)
     assert read("a.stance").origin == str(tmp_path / "a.stance")
+    assert parse(to_bytes(small()), "a.stance").origin is None
 
 
 def test_a_file_is_opened_with_what_the_platform_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,6 +371,30 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ModelFileError) as caught:
             read(tmp_path / name)
         assert str(caught.value) == f"{tmp_path / name}: not a usable model file: {expected}"
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind", "told"),
+    [
+        (MemoryError(), MemoryError, "there is no room for the model"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), MemoryError, "there is no room for the model"),
+        (
+            OSError(errno.EIO, "Input/output error"),
+            ModelFileError,
+            "not a usable model file: it cannot be read: Input/output error",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_read_is_told(
+    monkeypatch: pytest.MonkeyPatch, failure: Exception, kind: type[Exception], told: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(storage.mmap, "mmap", refuse)
+    with pytest.raises(kind) as caught:
+        read(FOLDER / "sound.stance", is_trusted=True)
+    assert str(caught.value) == f"{FOLDER / 'sound.stance'}: {told}"
 
 
 def test_what_is_added_to_a_file_while_it_is_read_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
