@@ -136,12 +136,10 @@ def ended_at_random(
         content = target.read_bytes()
         found[content] += 1  # nothing else
         usual *= 1.1 if content == OLD else 1 / 1.1
-        if number == signal.SIGKILL:
-            assert len(strays(target.parent)) <= 1
-        elif code not in (BEFORE, -signal.SIGINT):
+        assert len(strays(target.parent)) <= 1  # which the next writer removes: Ctrl-C may come just when it was made
+        if number != signal.SIGKILL and code not in (BEFORE, -signal.SIGINT):
             lines = [line for line in told.read_text().splitlines(True) if "warning: " not in line]
             assert (code, "".join(lines)) in INTERRUPTED, (code, lines)
-            assert strays(target.parent) == []
             n_inside += code == 130
     told.unlink()
     assert n_inside > 0 or number == signal.SIGKILL
