@@ -300,7 +300,7 @@ cdef class Kernel:
         values = (<char*>one.probabilities)[:8 * self.n_labels]
         return given, tone, score, one.known[0], None, self.labels, values, text, self.explain
 
-    cdef const Lookup* best_lookup(self, Py_ssize_t n_short) except NULL:
+    cdef const Lookup* best_lookup(self, Py_ssize_t n_short) noexcept:
         """Give what to look up terms in for so many short texts more; build the tables when they pay."""
         self.n_seen += n_short
         if not self.has_tried and self.n_seen >= READY_AFTER:

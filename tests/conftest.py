@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
 
 import stance
+from stance import cli
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 
@@ -70,6 +73,42 @@ def any_model(request: pytest.FixtureRequest) -> stance.Model:
     """Every kind of model, one after the other: what holds for it holds for all."""
     model: stance.Model = request.getfixturevalue(f"{request.param}_model")
     return model
+
+
+class Done(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Done]
+
+
+class Terminal(io.TextIOWrapper):
+    """Standard input that somebody types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def run(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in this process: its code, what it wrote and what it said."""
+
+    def run(*arguments: object, stdin: bytes = b"", terminal: bool = False) -> Done:
+        wrapper = Terminal if terminal else io.TextIOWrapper
+        monkeypatch.setattr(sys, "stdin", wrapper(io.BufferedReader(io.BytesIO(stdin)), encoding="utf-8"))
+        try:
+            code = cli.main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        sys.stdout.flush()
+        out, err = capfdbinary.readouterr()
+        return Done(code, out.decode("utf-8"), err.decode("utf-8"))
+
+    return run
 
 
 def _trained(rows: pd.DataFrame, **options: Any) -> stance.Model:

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import csv
 import inspect
-import io
 import itertools
 import json
 import os
@@ -23,6 +22,7 @@ from unicodedata import category
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import Run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_compiled import needs_kernel
@@ -651,25 +651,6 @@ def test_the_page_of_a_corpus_shows_any_text(rows: list[str]) -> None:
 
 
 # The command line ----------------------------------------------------------------------------------------------------
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in this process: its code, what it wrote and what it said."""
-
-    def run(*arguments: object, stdin: bytes = b"") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        sys.stdout.flush()
-        out, err = capfdbinary.readouterr()
-        return code, out.decode("utf-8"), err.decode("utf-8")
-
-    return run
 
 
 def encoded(text: str) -> bytes:

@@ -13,13 +13,13 @@ import runpy
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import pandas as pd
 import pytest
-from conftest import FIXTURES
+from conftest import FIXTURES, Done, Run
 
 import stance
 from stance import cli, commands, corpus
@@ -45,42 +45,6 @@ COMMANDS = [
 FORMATS = ".csv, .tsv, .jsonl, .ndjson, .parquet (or .gz or .zst after the text formats)"
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and devices")
-
-
-class Done(NamedTuple):
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Done]
-
-
-class Terminal(io.TextIOWrapper):
-    """Standard input that somebody types."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.fixture
-def run(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in this process."""
-
-    def run(*arguments: object, stdin: bytes = b"", terminal: bool = False) -> Done:
-        wrapper = Terminal if terminal else io.TextIOWrapper
-        monkeypatch.setattr(sys, "stdin", wrapper(io.BufferedReader(io.BytesIO(stdin)), encoding="utf-8"))
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        sys.stdout.flush()
-        out, err = capfdbinary.readouterr()
-        return Done(code, out.decode("utf-8"), err.decode("utf-8"))
-
-    return run
 
 
 def complaint(done: Done) -> str:

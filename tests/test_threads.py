@@ -101,33 +101,25 @@ def test_threads_may_ask_a_new_model_anything(default_model: stance.Model) -> No
     new = stance.Model(default_model._contents)
     label = new.labels[0]
 
-    def ask_anything(number: int) -> tuple[object, ...]:
-        text = MANY[number % len(MANY)]
+    def everything(model: stance.Model, text: str) -> tuple[object, ...]:
         return (
-            text,
-            new.decision_function([text, "war"]).tobytes(),
-            new.predict_proba([text]).tobytes(),
-            new.explain(text, label, k=None),
-            repr(new.classify_document(text)),
-            new.classify(text)._repr_html_(),
-            new.digest,
-            new.card,
-            new.parameters.words[:9],
-            new.intercept_.tobytes(),
+            model.decision_function([text, "war"]).tobytes(),
+            model.predict_proba([text]).tobytes(),
+            model.explain(text, label, k=None),
+            repr(model.classify_document(text)),
+            model.classify(text)._repr_html_(),
+            model.digest,
+            model.card,
+            model.parameters.words[:9],
+            model.intercept_.tobytes(),
         )
 
-    for text, *found in at_once(ask_anything):
-        assert found == [
-            default_model.decision_function([text, "war"]).tobytes(),
-            default_model.predict_proba([text]).tobytes(),
-            default_model.explain(text, label, k=None),
-            repr(default_model.classify_document(text)),
-            default_model.classify(text)._repr_html_(),
-            default_model.digest,
-            default_model.card,
-            default_model.parameters.words[:9],
-            default_model.intercept_.tobytes(),
-        ]
+    def ask_anything(number: int) -> tuple[str, tuple[object, ...]]:
+        text = MANY[number % len(MANY)]
+        return text, everything(new, text)
+
+    for text, found in at_once(ask_anything):
+        assert found == everything(default_model, text)
 
 
 @pytest.mark.usefixtures("often")
